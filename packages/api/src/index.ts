@@ -1,0 +1,91 @@
+/** `@orrery/api`: the data and the pure rules of the Kubernetes API. Imports nothing that does I/O. */
+
+export type { ApiErrorOptions, Status, StatusCause, StatusDetails, StatusReason } from './api-error.ts'
+export {
+  ApiError,
+  isAlreadyExists,
+  isConflict,
+  isExpired,
+  isForbidden,
+  isInvalid,
+  isNotFound,
+  isThrottled,
+} from './api-error.ts'
+export type { ApplyInput, ApplyOutcome, FieldConflict, UpdateInput } from './apply/managed-fields.ts'
+export { applyServerSide, trackUpdate } from './apply/managed-fields.ts'
+export type {
+  ConfigMap,
+  CustomResourceDefinition,
+  Event,
+  Lease,
+  Namespace,
+  ObjectReference,
+  Secret,
+} from './builtin.ts'
+export {
+  configMaps,
+  customResourceDefinitions,
+  events,
+  leases,
+  namespaces,
+  secrets,
+  serviceAccounts,
+} from './builtin.ts'
+export { findCondition, isTrue, setCondition } from './conditions.ts'
+export type { HttpHandler, HttpHeaders, HttpRequest, HttpResponse } from './http.ts'
+export type { Json, JsonArray, JsonLimits, JsonObject, ParsedJson } from './json.ts'
+export {
+  equalJson,
+  formatYaml,
+  JsonError,
+  parseJson,
+  parseYaml,
+  parseYamlDocuments,
+  setKey,
+  stringifyJson,
+} from './json.ts'
+export type { Kind, ResourceInfo } from './kind.ts'
+export { apiVersionOf, qualifiedResource, resourcePath } from './kind.ts'
+export { checkDnsLabel, checkDnsSubdomain, checkLabelValue, checkObjectMeta, checkQualifiedName } from './names.ts'
+export type {
+  Condition,
+  KubeObject,
+  ListMeta,
+  ManagedFieldsEntry,
+  ObjectKey,
+  ObjectMeta,
+  OwnerReference,
+  ResourceObject,
+} from './object.ts'
+export { formatKey, formatMicroTime, formatTime, keyOf, parseKey } from './object.ts'
+export { applyJsonPatch, PatchError } from './patch/json-patch.ts'
+export { applyMergePatch, createMergePatch } from './patch/merge-patch.ts'
+export { applyStrategicMerge } from './patch/strategic-merge.ts'
+export type { Clock, LogFields, Logger, Random } from './ports.ts'
+export { silentLogger, sleep } from './ports.ts'
+export type { ObjectType, OptionalSchema, Schema, TypeOf } from './schema/builder.ts'
+export {
+  anyObject,
+  array,
+  boolean,
+  integer,
+  map,
+  number,
+  object,
+  oneOf,
+  optional,
+  string,
+  withDefault,
+} from './schema/builder.ts'
+export type { JsonSchema } from './schema/json-schema.ts'
+export type { FieldError, StructuralSchema } from './schema/structural.ts'
+export { checkStructural, compileSchema } from './schema/structural.ts'
+export type { FieldRequirement, LabelRequirement, LabelSelector, LabelSelectorSpec } from './selector.ts'
+export {
+  formatLabelSelector,
+  labelSelectorOf,
+  matchesLabels,
+  parseFieldSelector,
+  parseLabelSelector,
+  SelectorError,
+} from './selector.ts'

@@ -1,0 +1,11 @@
+/** `@orrery/hub`: the API server as a function of a request to a response. */
+export type {
+  AccessAttributes,
+  Authenticator,
+  Authorizer,
+  Decision,
+  NonResourceRule,
+  ResourceRule,
+  UserInfo,
+} from './auth/auth.ts'
+export type { Hub, HubOptions, Peer } from './hub.ts'
