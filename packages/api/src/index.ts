@@ -33,17 +33,21 @@ export {
 } from './builtin.ts'
 export { findCondition, isTrue, setCondition } from './conditions.ts'
 export type { HttpHandler, HttpHeaders, HttpRequest, HttpResponse } from './http.ts'
-export type { Json, JsonArray, JsonLimits, JsonObject, ParsedJson } from './json.ts'
+export type { Json, JsonArray, JsonLimits, JsonObject, MutableJsonObject, ParsedJson } from './json/json.ts'
 export {
+  cloneJson,
+  cloneObject,
+  defaultJsonLimits,
   equalJson,
-  formatYaml,
+  getKey,
+  isJsonArray,
+  isJsonObject,
   JsonError,
-  parseJson,
-  parseYaml,
-  parseYamlDocuments,
   setKey,
-  stringifyJson,
-} from './json.ts'
+} from './json/json.ts'
+export { parseJson } from './json/parse.ts'
+export { stringifyJson } from './json/stringify.ts'
+export { formatYaml, parseYaml, parseYamlDocuments } from './json/yaml.ts'
 export type { Kind, ResourceInfo } from './kind.ts'
 export { apiVersionOf, qualifiedResource, resourcePath } from './kind.ts'
 export { checkDnsLabel, checkDnsSubdomain, checkLabelValue, checkObjectMeta, checkQualifiedName } from './names.ts'

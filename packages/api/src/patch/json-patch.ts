@@ -1,4 +1,4 @@
-import type { Json } from '../json.ts'
+import type { Json } from '../json/json.ts'
 
 /** Thrown for a patch that is malformed (400) or cannot be applied (422). */
 export class PatchError extends Error {

@@ -1,4 +1,4 @@
-import type { Json } from '../json.ts'
+import type { Json } from '../json/json.ts'
 
 /** RFC 7386. Returns a new value; the input is not changed. */
 export function applyMergePatch(_target: Json, _patch: Json): Json {

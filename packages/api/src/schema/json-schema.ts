@@ -1,4 +1,4 @@
-import type { Json } from '../json.ts'
+import type { Json } from '../json/json.ts'
 
 /** `apiextensions.k8s.io/v1 JSONSchemaProps`, the part that structural schemas may use. */
 export interface JsonSchema {

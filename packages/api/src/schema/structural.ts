@@ -1,4 +1,4 @@
-import type { JsonObject } from '../json.ts'
+import type { JsonObject } from '../json/json.ts'
 import type { JsonSchema } from './json-schema.ts'
 
 /** One entry of a 422's message and `details.causes`. */
