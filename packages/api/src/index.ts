@@ -32,6 +32,19 @@ export {
   serviceAccounts,
 } from './builtin.ts'
 export { findCondition, isTrue, setCondition } from './conditions.ts'
+export type { FieldError } from './field-error.ts'
+export {
+  duplicate,
+  forbidden,
+  formatFieldValue,
+  invalid,
+  notSupported,
+  quoteGo,
+  required,
+  tooLong,
+  tooMany,
+  typeInvalid,
+} from './field-error.ts'
 export type { HttpHandler, HttpHeaders, HttpRequest, HttpResponse } from './http.ts'
 export type { Json, JsonArray, JsonLimits, JsonObject, MutableJsonObject, ParsedJson } from './json/json.ts'
 export {
@@ -50,7 +63,15 @@ export { stringifyJson } from './json/stringify.ts'
 export { formatYaml, parseYaml, parseYamlDocuments } from './json/yaml.ts'
 export type { Kind, ResourceInfo } from './kind.ts'
 export { apiVersionOf, qualifiedResource, resourcePath } from './kind.ts'
-export { checkDnsLabel, checkDnsSubdomain, checkLabelValue, checkObjectMeta, checkQualifiedName } from './names.ts'
+export {
+  checkConfigKey,
+  checkDns1035Label,
+  checkDnsLabel,
+  checkDnsSubdomain,
+  checkLabelValue,
+  checkPathSegment,
+  checkQualifiedName,
+} from './names.ts'
 export type {
   Condition,
   KubeObject,
@@ -62,6 +83,7 @@ export type {
   ResourceObject,
 } from './object.ts'
 export { formatKey, formatMicroTime, formatTime, keyOf, parseKey } from './object.ts'
+export { checkObjectMeta, finalizerWarnings } from './object-meta.ts'
 export { applyJsonPatch, PatchError } from './patch/json-patch.ts'
 export { applyMergePatch, createMergePatch } from './patch/merge-patch.ts'
 export { applyStrategicMerge } from './patch/strategic-merge.ts'
@@ -82,14 +104,15 @@ export {
   withDefault,
 } from './schema/builder.ts'
 export type { JsonSchema } from './schema/json-schema.ts'
-export type { FieldError, StructuralSchema } from './schema/structural.ts'
+export type { StructuralSchema } from './schema/structural.ts'
 export { checkStructural, compileSchema } from './schema/structural.ts'
-export type { FieldRequirement, LabelRequirement, LabelSelector, LabelSelectorSpec } from './selector.ts'
+export type { FieldRequirement, LabelSelector, LabelSelectorSpec } from './selector.ts'
 export {
   formatLabelSelector,
   labelSelectorOf,
   matchesLabels,
   parseFieldSelector,
   parseLabelSelector,
-  SelectorError,
 } from './selector.ts'
+export type { LabelRequirement } from './selector-parser.ts'
+export { SelectorError } from './selector-parser.ts'

@@ -1,15 +1,6 @@
+import type { FieldError } from '../field-error.ts'
 import type { JsonObject } from '../json/json.ts'
 import type { JsonSchema } from './json-schema.ts'
-
-/** One entry of a 422's message and `details.causes`. */
-export interface FieldError {
-  /** `spec.replicas`, `spec.items[0].name`, `metadata.labels[a.b/c]`, or empty for the root. */
-  readonly path: string
-  /** `FieldValueRequired`, `FieldValueInvalid`, `FieldValueNotSupported`, … */
-  readonly reason: string
-  /** `Required value`, `Invalid value: "x": must be …`: what Kubernetes prints after the path. */
-  readonly message: string
-}
 
 /**
  * A structural schema compiled to closures. The three passes work on an object that the caller owns
