@@ -1,4 +1,4 @@
-import type { LabelSelector } from '@orrery/api'
+import type { Clock, LabelSelector, Random } from '@orrery/api'
 import type { Revision, WriteOutcome, WriteRequest } from '../store/store.ts'
 
 /**
@@ -62,7 +62,10 @@ export interface CacheListResult {
 /** As a watcher with a selector sees it: leaving the selection is DELETED with the last matching state. */
 export type WatchFrame =
   | { readonly type: 'ADDED' | 'MODIFIED'; readonly object: CachedObject; readonly revision: Revision }
-  /** `object` is the final (or last matching) state; it is served with `revision` as its resourceVersion. */
+  /**
+   * `object` is the final (or last matching) state. It is served with `revision` as its resourceVersion:
+   * `object.revision` and `object.bytes` already say so.
+   */
   | { readonly type: 'DELETED'; readonly object: CachedObject; readonly revision: Revision }
   /** Everything up to `revision` has been delivered. */
   | { readonly type: 'BOOKMARK'; readonly revision: Revision; readonly initialEventsEnd?: boolean }
@@ -74,6 +77,8 @@ export interface CacheWatchRequest {
   readonly start: { readonly after: Revision } | { readonly initial: true }
   /** Periodic bookmarks, and the initial-events-end mark when starting with `initial`. */
   readonly bookmarks: boolean
+  /** Milliseconds until the caller ends this watch; one more bookmark is then sent 2 seconds before. */
+  readonly endsInMs?: number
   readonly signal: AbortSignal
 }
 
@@ -82,7 +87,9 @@ export interface WatchCache extends AsyncDisposable {
   readonly revision: Revision
   /** Waits until `revision` is visible, or throws `StoreError` `future` after `timeoutMs`. */
   waitFor(revision: Revision, timeoutMs: number): Promise<void>
+  /** Throws `StoreError` `corrupt`, naming the key, when the stored value cannot be read. */
   get(key: string): CachedObject | undefined
+  /** Throws `StoreError` `corrupt`, naming the key, when a value in the range cannot be read. */
   list(request: CacheListRequest): Promise<CacheListResult>
   /**
    * Batches of frames. Throws `StoreError` `compacted` when the window no longer reaches back, and
@@ -98,4 +105,25 @@ export interface WatchCache extends AsyncDisposable {
 export interface WatchCacheOptions {
   /** Reads the index record out of stored bytes, once per version. Must not throw for any stored bytes. */
   readonly indexOf: (key: string, stored: Uint8Array) => IndexRecord
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits?: Partial<WatchCacheLimits>
+}
+
+/** Each bound by name; the defaults are `watchCacheLimits`. */
+export interface WatchCacheLimits {
+  /** Events kept per resource for watches that resume. */
+  readonly windowEvents: number
+  /** Bytes of object versions kept per resource for the same. */
+  readonly windowBytes: number
+  /** Frames that may wait for one watcher. */
+  readonly watcherFrames: number
+  /** Bytes of the objects in frames that may wait for one watcher. */
+  readonly watcherBytes: number
+  /** Snapshots kept per resource for lists that go on page by page. */
+  readonly snapshots: number
+  /** Longest time between two bookmarks; the shortest is three quarters of it. */
+  readonly bookmarkMs: number
+  /** Newest part of the store's history that is replayed at start, so that watches resume over a restart. */
+  readonly replayRevisions: number
 }

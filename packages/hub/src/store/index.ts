@@ -1,5 +1,17 @@
 /** `@orrery/hub/store`: the store's contract and its implementations, for composition roots, the simulator and benchmarks. */
 
+export type { Disk } from './disk.ts'
+export { DiskError } from './disk.ts'
+export { compareKeys } from './key-order.ts'
+export type { ChangesRequest, ChangesResult, Log, LogOutcome, LogState } from './log.ts'
+export type { LogStoreLimits } from './log-store.ts'
+export { createLogStore, logStoreLimits } from './log-store.ts'
+export type { MemoryStoreOptions } from './memory-store.ts'
+export { openMemoryLog, openMemoryStore } from './memory-store.ts'
+export type { SpaceReserve, SqliteLogOptions } from './sqlite-log.ts'
+export { openSqliteLog } from './sqlite-log.ts'
+export type { SqliteStoreOptions } from './sqlite-store.ts'
+export { openSqliteStore } from './sqlite-store.ts'
 export type {
   ListRequest,
   ListResult,

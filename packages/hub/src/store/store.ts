@@ -30,6 +30,12 @@ export interface StoredValue {
   readonly modRevision: Revision
   /** Of the write that created the key. */
   readonly createRevision: Revision
+  /**
+   * Why this one value cannot be read (failed checksum, failed decryption, unknown key); `value` is then
+   * empty. Present in lists and watches, so that one damaged object never hides the others; `get` throws
+   * `corrupt` instead. The key can still be deleted.
+   */
+  readonly unreadable?: string
 }
 
 export type StoreEvent =
@@ -94,9 +100,18 @@ export type StoreErrorKind =
 export class StoreError extends Error {
   override readonly name = 'StoreError'
   readonly kind: StoreErrorKind
-  constructor(kind: StoreErrorKind, message: string, options?: { readonly cause?: unknown }) {
+  /** With `corrupt`: the damaged key, and the revision that a delete of it must expect. */
+  readonly key: string | undefined
+  readonly revision: Revision | undefined
+  constructor(
+    kind: StoreErrorKind,
+    message: string,
+    options?: { readonly cause?: unknown; readonly key?: string; readonly revision?: Revision },
+  ) {
     super(message, options)
     this.kind = kind
+    this.key = options?.key
+    this.revision = options?.revision
   }
 }
 
