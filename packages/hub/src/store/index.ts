@@ -1,5 +1,19 @@
-/** `@orrery/hub/store`: the store's contract and its implementations, for composition roots, the simulator and benchmarks. */
+/** `@orrery/hub/store`: the store, its implementations and the watch cache, for composition roots, the simulator and benchmarks. */
 
+export type {
+  CachedObject,
+  CacheListRequest,
+  CacheListResult,
+  CacheWatchRequest,
+  IndexRecord,
+  Match,
+  WatchCache,
+  WatchCacheLimits,
+  WatchCacheOptions,
+  WatchFrame,
+} from '../cache/cache.ts'
+export { createWatchCache, watchCacheLimits } from '../cache/watch-cache.ts'
+export { watchLine } from '../cache/watch-line.ts'
 export type { Disk } from './disk.ts'
 export { DiskError } from './disk.ts'
 export { compareKeys } from './key-order.ts'

@@ -74,20 +74,24 @@ class Snapshot<V> implements OrderedSnapshot<V> {
     return walk(this.#root, from, exclusive)
   }
   rank(key: string, inclusive = false): number {
-    let node = this.#root
-    let rank = 0
-    while (node.children !== undefined) {
-      const index = childFor(node.keys, key)
-      for (let i = 0; i < index; i++) {
-        const child = node.children[i]
-        if (child !== undefined) rank += sizeOf(child)
-      }
-      const next = node.children[index]
-      if (next === undefined) return rank
-      node = next
-    }
-    return rank + position(node.keys, key, inclusive)
+    return rankIn(this.#root, key, inclusive)
   }
+}
+
+function rankIn<V>(root: Node<V>, key: string, inclusive: boolean): number {
+  let node = root
+  let rank = 0
+  while (node.children !== undefined) {
+    const index = childFor(node.keys, key)
+    for (let i = 0; i < index; i++) {
+      const child = node.children[i]
+      if (child !== undefined) rank += sizeOf(child)
+    }
+    const next = node.children[index]
+    if (next === undefined) return rank
+    node = next
+  }
+  return rank + position(node.keys, key, inclusive)
 }
 
 function find<V>(root: Node<V>, key: string): V | undefined {
@@ -138,6 +142,11 @@ export class OrderedMap<V> {
   /** As on a snapshot, but the map must not be changed meanwhile. */
   entries(from: string, exclusive = false): IterableIterator<readonly [string, V]> {
     return walk(this.#root, from, exclusive)
+  }
+
+  /** As on a snapshot. */
+  rank(key: string, inclusive = false): number {
+    return rankIn(this.#root, key, inclusive)
   }
 
   set(key: string, value: V): void {
