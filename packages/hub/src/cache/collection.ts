@@ -1,5 +1,5 @@
 import { OrderedMap, type OrderedSnapshot } from '../store/ordered-map.ts'
-import { type Revision, revision } from '../store/store.ts'
+import type { Revision } from '../store/store.ts'
 import type { CacheListRequest, CacheListResult, WatchCacheLimits } from './cache.ts'
 import { type CachedVersion, CacheEvent } from './cached-object.ts'
 import { EventWindow } from './event-window.ts'
