@@ -59,7 +59,7 @@ export {
   setKey,
 } from './json/json.ts'
 export { parseJson } from './json/parse.ts'
-export { stringifyJson } from './json/stringify.ts'
+export { canonicalJson, stringifyJson } from './json/stringify.ts'
 export { formatYaml, parseYaml, parseYamlDocuments } from './json/yaml.ts'
 export type { Kind, ResourceInfo } from './kind.ts'
 export { apiVersionOf, qualifiedResource, resourcePath } from './kind.ts'
@@ -103,9 +103,11 @@ export {
   string,
   withDefault,
 } from './schema/builder.ts'
+export { checkStructural } from './schema/check-structural.ts'
+export { formatCheck } from './schema/formats.ts'
 export type { JsonSchema } from './schema/json-schema.ts'
 export type { StructuralSchema } from './schema/structural.ts'
-export { checkStructural, compileSchema } from './schema/structural.ts'
+export { compileSchema } from './schema/structural.ts'
 export type { FieldRequirement, LabelSelector, LabelSelectorSpec } from './selector.ts'
 export {
   formatLabelSelector,

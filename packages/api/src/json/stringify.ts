@@ -1,3 +1,5 @@
+import { isJsonArray, type Json } from './json.ts'
+
 /** What Go escapes beyond the JSON grammar: safe inside HTML and inside old JavaScript engines. */
 const goEscaped = /[<>&\u2028\u2029]/g
 const goEscapes: Readonly<Record<string, string>> = {
@@ -40,4 +42,14 @@ function write(value: unknown, indent: number, lineBreak: string): string {
     .filter(([, member]) => member !== undefined)
     .map(([key, member]) => `${JSON.stringify(key)}${colon}${write(member, indent, inner || '\n')}`)
   return members.length === 0 ? '{}' : `{${inner}${members.join(`,${inner}`)}${outer}}`
+}
+
+/** JSON with sorted keys: equal values have equal text, whatever order their keys came in. */
+export function canonicalJson(value: Json): string {
+  if (typeof value !== 'object' || value === null) return stringifyJson(value)
+  if (isJsonArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  const members = Object.keys(value)
+    .toSorted()
+    .map((key) => `${stringifyJson(key)}:${canonicalJson(value[key] ?? null)}`)
+  return `{${members.join(',')}}`
 }
