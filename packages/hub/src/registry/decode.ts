@@ -1,0 +1,140 @@
+import { ApiError, type FieldError, type Json, type JsonObject } from '@orrery/api'
+import { contentTypeOf, mediaTypes, parseText } from '../http/body.ts'
+import { badRequest, invalid, unsupportedMediaType } from '../http/errors.ts'
+import type { FieldValidation } from '../http/options.ts'
+import type { Warnings } from '../http/warnings.ts'
+import { isObject, type MutableObject, objectAt, textAt } from './json-access.ts'
+import { decodeMetadata } from './object-meta.ts'
+import type { ServedResource } from './served-resource.ts'
+import { dropNulls } from './typed-nulls.ts'
+
+/** Decodes the Kubernetes protobuf envelope of a built-in kind to its JSON form. Throws `ApiError` 400 or 415. */
+export type ProtobufDecoder = (bytes: Uint8Array) => JsonObject
+
+/** A request body as a value, before it is known to be an object of the right kind. */
+export interface BodyValue {
+  readonly value: Json
+  /** Paths of keys that stood twice. */
+  readonly duplicates: readonly string[]
+}
+
+interface DecodeInput {
+  readonly bytes: Uint8Array
+  readonly headers: Parameters<typeof contentTypeOf>[0]
+  readonly resource: ServedResource
+  readonly decodeProtobuf: ProtobufDecoder
+}
+
+const acceptedTypes = [mediaTypes.json, mediaTypes.yaml, mediaTypes.protobuf]
+
+/** Parses the body of a create or update. Throws 400, 413 or 415. */
+export function decodeBody({ bytes, headers, resource, decodeProtobuf }: DecodeInput): BodyValue {
+  const { kind } = resource.definition.info
+  const contentType = contentTypeOf(headers)
+  const unrecognized = `the object provided is unrecognized (must be of type ${kind})`
+  if (contentType === mediaTypes.protobuf && !resource.definition.custom) {
+    return { value: decodeProtobuf(bytes), duplicates: [] }
+  }
+  const format = contentType === mediaTypes.json ? 'json' : contentType === mediaTypes.yaml ? 'yaml' : undefined
+  if (format === undefined) {
+    throw unsupportedMediaType(resource.definition.custom ? acceptedTypes.slice(0, 2) : acceptedTypes)
+  }
+  const parseError = `${unrecognized}: couldn't get version/kind; ${format} parse error`
+  if (bytes.length === 0) throw badRequest(`${parseError}: unexpected end of JSON input (<empty>)`)
+  return parseText(bytes, format, parseError)
+}
+
+/** An object that fits the structure of its kind, owned by the caller. */
+export interface ShapedObject {
+  readonly object: MutableObject
+  /** Paths of fields that the kind does not have; they were dropped. */
+  readonly unknown: readonly string[]
+  /** What the schema of a built-in kind refuses; custom resources are validated later, against the live object. */
+  readonly errors: readonly FieldError[]
+}
+
+/**
+ * Checks apiVersion and kind, decodes metadata, prunes unknown fields and fills defaults. The value must
+ * be fresh from a parser: it is changed. Throws 400, or 422 for a foreign kind of custom resource.
+ */
+export function shapeObject(value: Json, resource: ServedResource): ShapedObject {
+  const { definition, apiVersion, schema } = resource
+  const { info, custom } = definition
+  const source = value === null && !custom ? {} : value
+  if (!isObject(source)) throw badRequest(`${typedText(resource)}: the body must be an object`)
+  checkType(source, resource)
+  const { metadata, unknown } = withPrefix(resource, () => decodeMetadata(source['metadata']))
+  const object: MutableObject = { apiVersion, kind: info.kind, metadata }
+  for (const [key, member] of Object.entries(source)) {
+    if (key === 'apiVersion' || key === 'kind' || key === 'metadata') continue
+    Object.defineProperty(object, key, { value: member, enumerable: true, writable: true, configurable: true })
+  }
+  if (!custom) dropNulls(object, definition.schema)
+  const pruned = schema.prune(object)
+  schema.applyDefaults(object)
+  const errors = custom ? [] : schema.validate(object)
+  const wrongType = errors.find((error) => error.reason === 'FieldValueTypeInvalid')
+  if (wrongType !== undefined) throw badRequest(`${typedText(resource)}: ${wrongType.path}: ${wrongType.message}`)
+  return { object, unknown: [...pruned, ...unknown].sort(), errors }
+}
+
+const typedText = ({ definition: { info } }: ServedResource) =>
+  `${info.kind} in version "${info.version}" cannot be handled as a ${info.kind}`
+
+function withPrefix<T>(resource: ServedResource, decode: () => T): T {
+  try {
+    return decode()
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error
+    throw badRequest(`${typedText(resource)}: ${error.message}`, error)
+  }
+}
+
+function checkType(source: JsonObject, resource: ServedResource): void {
+  const { info, custom } = resource.definition
+  const apiVersion = textAt(source, 'apiVersion')
+  const kind = textAt(source, 'kind')
+  if (custom) {
+    if (kind === '') {
+      throw badRequest(`the object provided is unrecognized (must be of type ${info.kind}): Object 'Kind' is missing`)
+    }
+    if (apiVersion !== resource.apiVersion) {
+      throw badRequest(
+        `the API version in the data (${apiVersion}) does not match the expected API version (${resource.apiVersion})`,
+      )
+    }
+    if (kind !== info.kind) {
+      const message = `Invalid value: ${JSON.stringify(kind)}: must be ${info.kind}`
+      const name = textAt(objectAt(source, 'metadata'), 'name')
+      throw invalid(info.group, kind, name, [{ path: 'kind', reason: 'FieldValueInvalid', message }])
+    }
+    return
+  }
+  const givenVersion = apiVersion === '' ? resource.apiVersion : apiVersion
+  const givenKind = kind === '' ? info.kind : kind
+  if (givenVersion === resource.apiVersion && givenKind === info.kind) return
+  const why =
+    givenKind === info.kind
+      ? `no kind "${givenKind}" is registered for version "${givenVersion}" in scheme "pkg/runtime/scheme.go:111"`
+      : `converting (${givenVersion}.${givenKind}) to (${resource.apiVersion}.${info.kind}): unknown conversion`
+  throw badRequest(`${givenKind} in version "${givenVersion}" cannot be handled as a ${info.kind}: ${why}`)
+}
+
+/** What strict decoding finds, in Kubernetes' words. */
+export function strictProblems(duplicates: readonly string[], unknown: readonly string[]): readonly string[] {
+  return [...duplicates.map((path) => `duplicate field "${path}"`), ...unknown.map((path) => `unknown field "${path}"`)]
+}
+
+interface FieldValidationInput {
+  readonly problems: readonly string[]
+  readonly level: FieldValidation
+  readonly resource: ServedResource
+  readonly warnings: Warnings
+}
+
+/** Refuses (400), warns of, or ignores what strict decoding found, as the request asks. */
+export function validateFields({ problems, level, resource, warnings }: FieldValidationInput): void {
+  if (problems.length === 0 || level === 'Ignore') return
+  if (level === 'Strict') throw badRequest(`${typedText(resource)}: strict decoding error: ${problems.join(', ')}`)
+  for (const problem of problems) warnings.add(problem)
+}
