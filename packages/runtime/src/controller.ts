@@ -28,6 +28,8 @@ export interface ReconcileContext {
   /** Aborts on shutdown, on a lost lease and when the reconcile exceeds its deadline. */
   readonly signal: AbortSignal
   readonly log: Logger
+  /** Why it is worked on now: something changed, or time has come to look again. */
+  readonly priority: 'change' | 'resync'
   /** 1 for the first try after a success. */
   readonly attempt: number
 }
@@ -35,25 +37,29 @@ export interface ReconcileContext {
 /** Watches a further kind and maps its objects to keys of the controller's own kind. */
 export interface Watch<T extends KubeObject = KubeObject> {
   readonly kind: Kind<T>
-  readonly map: (event: InformerEvent<T>) => readonly ObjectKey[]
-  readonly when?: (event: InformerEvent<T>) => boolean
+  map(event: InformerEvent<T>): readonly ObjectKey[]
+  when?(event: InformerEvent<T>): boolean
+  /** The events carry `metadata` only, at a fraction of the memory. */
+  readonly metadataOnly?: boolean
 }
 
 export interface ControllerOptions<T extends KubeObject = KubeObject> {
   /** Unique in the manager; in logs, metrics and the queue. */
   readonly name: string
   readonly for: Kind<T>
+  /** The informer of the own kind holds `metadata` only. */
+  readonly metadataOnly?: boolean
   /** Drops events of the own kind before they are queued. */
-  readonly when?: (event: InformerEvent<T>) => boolean
+  when?(event: InformerEvent<T>): boolean
   /** Kinds whose controller owner reference leads to an object of the own kind. */
   readonly owns?: readonly Kind[]
   readonly watches?: readonly Watch[]
   /** Keys in work at the same time; a key is never in work twice. */
   readonly concurrency: number
   readonly reconcile: (context: ReconcileContext) => Promise<Outcome>
-  /** Longest a single reconcile may take before its signal aborts. */
+  /** Longest a single reconcile may take before its signal aborts. Default 2 minutes. */
   readonly deadlineMs?: number
-  /** Back-off after errors, doubled from `baseMs` up to `maxMs`, with jitter. */
+  /** Back-off after errors, doubled from `baseMs` up to `maxMs`, with jitter. Default 100 ms to 10 minutes. */
   readonly backoff?: { readonly baseMs: number; readonly maxMs: number }
 }
 
@@ -72,5 +78,8 @@ export interface Informers {
   informer<T extends KubeObject>(
     kind: Kind<T>,
     indexes?: Readonly<Record<string, (object: T) => readonly string[]>>,
+    options?: { readonly metadataOnly?: boolean },
   ): Informer<T>
+  /** Takes back one call of `informer` for this kind and form. The informer stops when nobody uses it any more. */
+  release(kind: Kind, options?: { readonly metadataOnly?: boolean }): Promise<void>
 }

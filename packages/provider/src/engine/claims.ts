@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import type { ConfigMap } from '@orrery/api'
+import { configMaps, isAlreadyExists, isConflict, isNotFound } from '@orrery/api'
+import type { KindEntry } from './registry.ts'
+import type { Session } from './session.ts'
+import { FIELD_MANAGER } from './session.ts'
+
+/**
+ * Two objects that name one external thing: the second is refused. A claim is a create-only ConfigMap in the
+ * system namespace whose name is a hash of system, kind and external name, so that the API server itself,
+ * any Kubernetes, decides the race.
+ */
+export type Claim = { readonly state: 'held' } | { readonly state: 'refused'; readonly message: string }
+
+const LABEL = 'orrery.dev/claim'
+
+function claimName(entry: KindEntry, identity: string, externalName: string): string {
+  const hash = createHash('sha256')
+    .update(JSON.stringify([entry.id, identity, externalName]))
+    .digest('hex')
+  return `claim-${hash.slice(0, 40)}`
+}
+
+/** Idempotent. A claim whose owner provably no longer exists is taken over. */
+export async function acquireClaim(session: Session, identity: string): Promise<Claim> {
+  const { world, entry, object, signal } = session
+  const name = claimName(entry, identity, session.externalName)
+  const claim: ConfigMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: world.systemNamespace, labels: { [LABEL]: entry.kind.kind.toLowerCase() } },
+    immutable: true,
+    data: {
+      kind: entry.id,
+      system: identity,
+      externalName: session.externalName,
+      namespace: object.metadata.namespace ?? '',
+      name: object.metadata.name,
+      uid: object.metadata.uid ?? '',
+    },
+  }
+  try {
+    await world.client.create(configMaps, claim, { fieldManager: FIELD_MANAGER, signal })
+    return { state: 'held' }
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error
+  }
+  return await contest(session, name, identity)
+}
+
+async function contest(session: Session, name: string, identity: string): Promise<Claim> {
+  const { world, entry, object, signal } = session
+  const existing = await world.client.find(configMaps, { namespace: world.systemNamespace, name }, { signal })
+  if (existing === undefined) return await acquireClaim(session, identity)
+  const owner = existing.data ?? {}
+  if (owner['uid'] === object.metadata.uid) return { state: 'held' }
+  const holder = { namespace: owner['namespace'] ?? '', name: owner['name'] ?? '' }
+  const alive = await world.client.find(entry.kind, holder, { signal })
+  if (alive !== undefined && alive.metadata.uid === owner['uid']) {
+    return {
+      state: 'refused',
+      message: `${entry.kind.kind} ${holder.namespace}/${holder.name} already manages this external name on the same system. Choose another orrery.dev/external-name.`,
+    }
+  }
+  await removeClaim(session, existing)
+  return await acquireClaim(session, identity)
+}
+
+/** Idempotent; touches only this object's own claim. */
+export async function releaseClaim(session: Session, identity: string): Promise<void> {
+  const { world, entry, object, signal } = session
+  const name = claimName(entry, identity, session.externalName)
+  const existing = await world.client.find(configMaps, { namespace: world.systemNamespace, name }, { signal })
+  if (existing?.data?.['uid'] === object.metadata.uid && existing !== undefined) await removeClaim(session, existing)
+}
+
+async function removeClaim(session: Session, claim: ConfigMap): Promise<void> {
+  const { world, signal } = session
+  const { name, uid } = claim.metadata
+  try {
+    await world.client.delete(
+      configMaps,
+      { namespace: world.systemNamespace, name },
+      { ...(uid === undefined ? {} : { uid }), signal },
+    )
+  } catch (error) {
+    // Somebody else removed it, or removed and took it: the next create tells.
+    if (!isNotFound(error) && !isConflict(error)) throw error
+  }
+}

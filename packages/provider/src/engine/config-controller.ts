@@ -1,0 +1,96 @@
+import type { Kind } from '@orrery/api'
+import { equalJson, formatTime, keyOf, setCondition } from '@orrery/api'
+import type { Informer } from '@orrery/client'
+import type { ControllerOptions, Outcome, ReconcileContext } from '@orrery/runtime'
+import { again } from '@orrery/runtime'
+import { ExternalError } from '../errors.ts'
+import type { ProviderConfigObject } from '../kinds.ts'
+import { resolveConfig } from './config.ts'
+import { DEFAULT_POLL, nextPollMs } from './polling.ts'
+import type { EngineWorld, ProviderEntry } from './registry.ts'
+import { FIELD_MANAGER } from './session.ts'
+
+/**
+ * Tells on each ProviderConfig whether its system can be reached with its credentials: one cheap
+ * authenticated call after a change and then at the pace of polling.
+ */
+export function configController(
+  world: EngineWorld,
+  provider: ProviderEntry,
+  configs: { readonly kind: Kind<ProviderConfigObject>; readonly informer: Informer<ProviderConfigObject> },
+): ControllerOptions {
+  const quiet = new Map<string, number>()
+  return {
+    name: `${configs.kind.plural}.${configs.kind.group}`,
+    for: configs.kind,
+    concurrency: 4,
+    when: ({ type, current, previous }) =>
+      type !== 'updated' || current?.metadata.generation !== previous?.metadata.generation,
+    reconcile: async (context) => {
+      const config = configs.informer.get(context.key)
+      if (config === undefined) return { type: 'done' }
+      const changed = await reconcileConfig({ world, provider, kind: configs.kind }, config, context)
+      const polls = changed ? 0 : (quiet.get(config.metadata.uid ?? '') ?? 0)
+      quiet.set(config.metadata.uid ?? '', polls + 1)
+      return after(world, polls)
+    },
+  }
+}
+
+const after = (world: EngineWorld, polls: number): Outcome => again(nextPollMs(DEFAULT_POLL, polls, world.random))
+
+interface Scope {
+  readonly world: EngineWorld
+  readonly provider: ProviderEntry
+  readonly kind: Kind<ProviderConfigObject>
+}
+
+async function reconcileConfig(
+  scope: Scope,
+  config: ProviderConfigObject,
+  context: ReconcileContext,
+): Promise<boolean> {
+  const verdict = await checkConfig(scope, config, context.signal)
+  const condition = {
+    type: 'Ready',
+    observedGeneration: config.metadata.generation ?? 0,
+    ...verdict,
+  }
+  const conditions = setCondition(config.status?.conditions ?? [], condition, formatTime(scope.world.clock.now()))
+  if (equalJson(conditions, config.status?.conditions ?? [])) return false
+  await context.client.patch(
+    scope.kind,
+    keyOf(config),
+    {
+      type: 'merge',
+      body: {
+        metadata: { resourceVersion: config.metadata.resourceVersion ?? '' },
+        status: { conditions: conditions.map((each) => ({ ...each })) },
+      },
+    },
+    { subresource: 'status', fieldManager: FIELD_MANAGER, signal: context.signal },
+  )
+  return true
+}
+
+interface CheckResult {
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: string
+  readonly message: string
+}
+
+async function checkConfig(scope: Scope, config: ProviderConfigObject, signal: AbortSignal): Promise<CheckResult> {
+  const { world, provider } = scope
+  const target = resolveConfig(world, provider, config)
+  if (target.state === 'waiting') return { status: 'False', reason: 'Waiting', message: target.message }
+  try {
+    const connection = provider.pool.get(config.metadata.uid ?? '', target)
+    await provider.pool.use(connection, { priority: 'resync', signal }, async () => {
+      await provider.definition.check(connection.client, { signal })
+    })
+    return { status: 'True', reason: 'Available', message: '' }
+  } catch (error) {
+    if (!(error instanceof ExternalError)) throw error
+    return { status: 'False', reason: error.reason, message: error.message }
+  }
+}

@@ -1,0 +1,201 @@
+import { ExternalError, NotSentError } from '../errors.ts'
+import type { EffectContext, EffectResult, KindContext, Send } from '../kind.ts'
+import type { Attempt, EffectName } from '../safety.ts'
+import { lateUntil } from '../safety.ts'
+import type { Connection } from './pool.ts'
+import type { Session } from './session.ts'
+
+/** What the engine knows after an effect. */
+export type EffectOutcome =
+  | { readonly state: 'done'; readonly externalId: string | undefined }
+  | { readonly state: 'pending'; readonly afterMs: number }
+  /** Nothing happened outside. */
+  | { readonly state: 'failed'; readonly error: unknown }
+  /** It may have happened, or may still happen. The attempt stays open. */
+  | { readonly state: 'unknown'; readonly error: unknown }
+
+export interface EffectRequest {
+  readonly effect: EffectName
+  readonly connection: Connection | undefined
+  readonly priority: 'change' | 'resync'
+  readonly context: KindContext
+  readonly changed: readonly string[]
+  readonly observed: Readonly<Record<string, unknown>> | undefined
+  /** Continues an open attempt with its token and its original request. */
+  readonly resume?: Attempt
+}
+
+const DEFAULT_EFFECT_TIMEOUT_MS = 60_000
+
+/**
+ * The protocol of an effect: a durable attempt, then the one call it licenses, then the outcome in the draft
+ * of the status (the caller commits it with whatever else changed). Throws only when the attempt could not
+ * be recorded, in which case nothing was sent.
+ */
+export async function runEffect(session: Session, request: EffectRequest): Promise<EffectOutcome> {
+  const { world } = session
+  const attempt = newAttempt(session, request)
+  const licensedUntilMono = Math.min(world.clock.mono() + world.timing.sendWindowMs, world.leadership.validUntilMono())
+  session.set({ attempt })
+  await session.commit()
+  let sent = false
+  const send: Send = (call) => {
+    if (sent) throw new NotSentError('An effect is one external mutation; a second one was not sent.')
+    const expired = world.clock.mono() >= licensedUntilMono || world.clock.now() >= Date.parse(attempt.sendBefore)
+    if (expired || session.signal.aborted) {
+      throw new NotSentError('The attempt no longer licenses its call; it was not sent.')
+    }
+    sent = true
+    return call()
+  }
+  const context: EffectContext = {
+    ...request.context,
+    desired: request.resume === undefined ? request.context.desired : request.resume.request,
+    attempt,
+    send,
+    changed: request.changed,
+    observed: request.observed,
+  }
+  try {
+    const result = await callEffect(session, request, context)
+    return recordSuccess(session, attempt, result)
+  } catch (error) {
+    return recordFailure(session, attempt, { error, sent })
+  }
+}
+
+function newAttempt(session: Session, request: EffectRequest): Attempt {
+  const { world, entry } = session
+  const nowMs = world.clock.now()
+  const safety = entry.definition.safety[request.effect]
+  const needsToken = safety.type === 'token' || safety.type === 'find'
+  const token = request.resume?.token ?? (needsToken ? world.random.uuid() : undefined)
+  return {
+    id: request.resume?.id ?? world.random.uuid(),
+    effect: request.effect,
+    request: request.resume?.request ?? request.context.desired,
+    startedAt: request.resume?.startedAt ?? new Date(nowMs).toISOString(),
+    sendBefore: new Date(nowMs + world.timing.sendWindowMs).toISOString(),
+    epoch: world.leadership.epoch,
+    ...(token === undefined ? {} : { token }),
+  }
+}
+
+async function callEffect(session: Session, request: EffectRequest, context: EffectContext): Promise<EffectResult> {
+  const { entry } = session
+  const { definition } = entry
+  const timeoutMs = definition.effectTimeoutMs ?? DEFAULT_EFFECT_TIMEOUT_MS
+  return await timedCall(session, { verb: request.effect, timeoutMs, ...request }, async (signal) => {
+    const bounded = { ...context, signal }
+    switch (request.effect) {
+      case 'create':
+        return await definition.create(bounded)
+      case 'update':
+        return await definition.update(bounded)
+      case 'delete':
+        return await definition.delete(bounded)
+    }
+  })
+}
+
+/** One external call: over the connection's budget, with a deadline, counted and timed. */
+export async function timedCall<T>(
+  session: Session,
+  options: {
+    readonly verb: string
+    readonly timeoutMs: number
+    readonly connection: Connection | undefined
+    readonly priority: 'change' | 'resync'
+  },
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { world, entry } = session
+  const deadline = new AbortController()
+  const signal = AbortSignal.any([session.signal, deadline.signal])
+  const run = async () => {
+    using _timer = world.clock.schedule(options.timeoutMs, () => {
+      deadline.abort(
+        new ExternalError({
+          class: 'unknown',
+          reason: 'Timeout',
+          message: `The system did not answer within ${options.timeoutMs / 1000} s.`,
+        }),
+      )
+    })
+    const startedMono = world.clock.mono()
+    const finish = (result: string) =>
+      world.metrics.externalCall(
+        { kind: entry.id, verb: options.verb, result },
+        (world.clock.mono() - startedMono) / 1000,
+      )
+    try {
+      const value = await abortable(call(signal), signal)
+      finish('ok')
+      return value
+    } catch (error) {
+      finish(error instanceof ExternalError ? error.class : 'error')
+      throw error
+    }
+  }
+  if (options.connection === undefined) return await run()
+  return await entry.provider.pool.use(options.connection, { priority: options.priority, signal: session.signal }, run)
+}
+
+// A client library that ignores its signal must not hold the reconcile beyond its deadline.
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+    promise.catch(() => undefined) // Its late failure has no one left to tell; the outcome is recorded as unknown.
+  }
+}
+
+function recordSuccess(session: Session, attempt: Attempt, result: EffectResult): EffectOutcome {
+  if (result.state === 'pending') {
+    session.set({ attempt: { ...attempt, handle: result.handle } })
+    return { state: 'pending', afterMs: result.afterMs }
+  }
+  session.clear('attempt')
+  return { state: 'done', externalId: result.externalId }
+}
+
+function recordFailure(
+  session: Session,
+  attempt: Attempt,
+  failure: { readonly error: unknown; readonly sent: boolean },
+): EffectOutcome {
+  const { error, sent } = failure
+  const known = !sent || (error instanceof ExternalError && error.class !== 'unknown')
+  if (known) {
+    session.clear('attempt')
+    return { state: 'failed', error }
+  }
+  const why = error instanceof ExternalError ? error.message : 'The call failed without an answer.'
+  session.set({ attempt: { ...attempt, unknown: why } })
+  return { state: 'unknown', error }
+}
+
+/** Closes an attempt whose outcome never became known, and remembers until when it could still take effect. */
+export function closeUnanswered(session: Session, attempt: Attempt, options: { readonly fenced: boolean }): void {
+  session.clear('attempt')
+  if (options.fenced) return
+  const untilMs = lateUntil(attempt, session.entry.definition.maxLateExecutionMs)
+  if (untilMs <= session.world.clock.now()) return
+  const until = new Date(untilMs).toISOString()
+  session.set({ settling: { ...session.status.settling, [attempt.effect]: until } })
+}
+
+/** Drops what can no longer happen from `status.settling`. */
+export function pruneSettling(session: Session): Readonly<Partial<Record<EffectName, number>>> {
+  const nowMs = session.world.clock.now()
+  const entries = Object.entries(session.status.settling ?? {}).filter(([, until]) => Date.parse(until) > nowMs)
+  if (entries.length === 0) session.clear('settling')
+  else if (entries.length !== Object.keys(session.status.settling ?? {}).length)
+    session.set({ settling: Object.fromEntries(entries) })
+  return Object.fromEntries(entries.map(([effect, until]) => [effect, Date.parse(until)]))
+}

@@ -1,0 +1,140 @@
+import type { Clock, Kind, Logger, ObjectKey, Random, Secret } from '@orrery/api'
+import { formatKey } from '@orrery/api'
+import type { Client, Informer } from '@orrery/client'
+import type { Leadership } from '@orrery/runtime'
+import type { KindDefinition } from '../kind.ts'
+import type { ProviderConfigObject } from '../kinds.ts'
+import type { ManagedKind, ManagedObject } from '../managed.ts'
+import type { ProviderDefinition } from '../provider.ts'
+import type { ConnectionPool } from './pool.ts'
+
+/** What happened, once, for people who run `kubectl describe`. Never blocks and never fails its caller. */
+export interface EventSink {
+  record(event: {
+    readonly object: ManagedObject | ProviderConfigObject
+    readonly type: 'Normal' | 'Warning'
+    readonly reason: string
+    readonly message: string
+  }): void
+}
+
+/** Counts and times external calls; labels are bounded by the kinds that exist. */
+export interface EngineMetrics {
+  externalCall(labels: { readonly kind: string; readonly verb: string; readonly result: string }, seconds: number): void
+}
+
+/** Everything that the parts of the engine share. */
+export interface EngineWorld {
+  readonly client: Client
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly events: EventSink
+  readonly metrics: EngineMetrics
+  readonly leadership: Leadership
+  /** Of the API server: uid of its `kube-system` namespace. */
+  readonly hub: string
+  /** Namespace of claims and of the hash key. */
+  readonly systemNamespace: string
+  /** Key of the hashes that stand for secrets. */
+  readonly hashKey: Uint8Array
+  readonly secrets: Informer<Secret>
+  readonly kinds: ReadonlyMap<string, KindEntry>
+  readonly timing: EngineTiming
+}
+
+export interface EngineTiming {
+  /** How long an attempt licenses its call to be sent. */
+  readonly sendWindowMs: number
+  /** Longest time one read outside may take. */
+  readonly observeTimeoutMs: number
+}
+
+export const DEFAULT_TIMING: EngineTiming = { sendWindowMs: 5_000, observeTimeoutMs: 30_000 }
+
+export interface ProviderEntry {
+  readonly definition: ProviderDefinition
+  readonly config: Kind<ProviderConfigObject>
+  readonly clusterConfig: Kind<ProviderConfigObject>
+  readonly configs: Informer<ProviderConfigObject>
+  readonly clusterConfigs: Informer<ProviderConfigObject>
+  readonly pool: ConnectionPool
+}
+
+/** One managed kind at work. */
+export interface KindEntry {
+  /** `group/Kind`. */
+  readonly id: string
+  readonly definition: KindDefinition
+  readonly kind: ManagedKind
+  readonly provider: ProviderEntry
+  readonly informer: Informer<ManagedObject>
+  readonly memory: KindMemory
+}
+
+/** Whether ProviderConfigs may name objects of this kind instead of an address. */
+export function isInstance(entry: Pick<KindEntry, 'definition' | 'provider'>): boolean {
+  return entry.definition.kind === entry.provider.definition.instanceKind
+}
+
+export const kindId = (group: string, kind: string): string => `${group}/${kind}`
+
+/** The id of the kind a reference names: `group/Kind`, or a kind of the same provider. */
+export function referencedKindId(entry: Pick<KindEntry, 'kind'>, to: string): string {
+  return to.includes('/') ? to : kindId(entry.kind.group, to)
+}
+
+/**
+ * What the engine remembers between reconciles of one kind: its own last writes, so that it does not act on
+ * a view older than what it wrote, and how long each object has been quiet. Losing it costs reads only.
+ */
+export class KindMemory {
+  readonly #written = new Map<string, ManagedObject>()
+  readonly #quiet = new Map<string, number>()
+
+  /** The newest version known: the own last write until the informer has caught up with it. */
+  newest(informer: Informer<ManagedObject>, key: ObjectKey): ManagedObject | undefined {
+    const seen = informer.get(key)
+    const written = this.#written.get(formatKey(key))
+    if (seen === undefined || written === undefined) return seen
+    return written.metadata.uid === seen.metadata.uid ? written : seen
+  }
+
+  wrote(object: ManagedObject): void {
+    this.#written.set(formatKey(object.metadata), object)
+  }
+
+  /** To be called for each event of the informer. A list may have skipped the version that was written. */
+  saw(event: {
+    readonly cause: string
+    readonly type: string
+    readonly key: ObjectKey
+    readonly current?: ManagedObject
+  }): void {
+    const key = formatKey(event.key)
+    const written = this.#written.get(key)
+    if (written === undefined) return
+    const caughtUp = event.current?.metadata.resourceVersion === written.metadata.resourceVersion
+    if (event.type === 'deleted' || event.cause !== 'watch' || caughtUp) this.#written.delete(key)
+  }
+
+  /** After a conflict the own last write is no longer the newest; the informer will tell. */
+  conflicted(key: ObjectKey): void {
+    this.#written.delete(formatKey(key))
+  }
+
+  /** Polls in a row that found nothing to do. */
+  quietPolls(key: ObjectKey): number {
+    return this.#quiet.get(formatKey(key)) ?? 0
+  }
+
+  setQuiet(key: ObjectKey, polls: number): void {
+    if (polls === 0) this.#quiet.delete(formatKey(key))
+    else this.#quiet.set(formatKey(key), polls)
+  }
+
+  forget(key: ObjectKey): void {
+    this.#written.delete(formatKey(key))
+    this.#quiet.delete(formatKey(key))
+  }
+}
