@@ -2,4 +2,8 @@
 
 export type { Controller, ControllerOptions, Informers, Outcome, ReconcileContext, Watch } from './controller.ts'
 export { again, done, TerminalError } from './controller.ts'
+export { createManager } from './create-manager.ts'
+export { LeaseLostError } from './election.ts'
+export type { EventInput, EventRecorder, EventRecorderOptions } from './event-recorder.ts'
+export { createEventRecorder } from './event-recorder.ts'
 export type { Health, Leadership, Manager, ManagerOptions } from './manager.ts'

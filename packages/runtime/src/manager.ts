@@ -15,8 +15,11 @@ export interface ManagerOptions {
   readonly election?: {
     readonly namespace: string
     readonly name: string
+    /** Others wait this long after the last renewal they saw. client-go: 15 s. */
     readonly leaseMs: number
+    /** The holder gives up this long after its last successful renewal; less than `leaseMs`. client-go: 10 s. */
     readonly renewMs: number
+    /** Between renewals, and between attempts to acquire. client-go: 2 s. */
     readonly retryMs: number
   }
 }
