@@ -92,7 +92,7 @@ export function createRequester(options: {
       try {
         return await attempt(call, use)
       } catch (error) {
-        const delayMs = retryDelayMs(error)
+        const delayMs = Refusal.delayMs(error)
         if (delayMs === undefined || delayMs > MAX_RETRY_AFTER_MS || retries >= MAX_RETRIES) throw error
         // Everyone who was refused at the same moment must not come back at the same moment.
         await sleep(clock, delayMs * (1 + random.next() / 2), call.signal)
@@ -129,10 +129,8 @@ export function translate(error: unknown, call: Pick<Call, 'method' | 'target' |
   return new ConnectionError(`${what} broke off: ${why}`, { cause: error })
 }
 
-const RETRY_AFTER = Symbol('retry-after')
-
 class Refusal extends ApiError {
-  readonly [RETRY_AFTER]: number | undefined
+  readonly #retryAfterMs: number | undefined
   constructor(error: ApiError, retryAfterMs: number | undefined) {
     super({
       code: error.code,
@@ -141,7 +139,13 @@ class Refusal extends ApiError {
       ...(error.details === undefined ? {} : { details: error.details }),
       ...(error.continue === undefined ? {} : { continue: error.continue }),
     })
-    this[RETRY_AFTER] = retryAfterMs
+    this.#retryAfterMs = retryAfterMs
+  }
+
+  /** How long the server asked to wait, when it said that it did not act. */
+  static delayMs(error: unknown): number | undefined {
+    const isRetriable = error instanceof Refusal && (error.code === 429 || error.code === 503)
+    return isRetriable ? error.#retryAfterMs : undefined
   }
 }
 
@@ -151,12 +155,6 @@ async function refusal(response: HttpResponse): Promise<ApiError> {
   const error = ApiError.fromResponse(response.status, isJson ? decodeJson(text) : text)
   const seconds = Number(headerOf(response, 'retry-after'))
   return new Refusal(error, Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined)
-}
-
-function retryDelayMs(error: unknown): number | undefined {
-  if (!(error instanceof Refusal)) return undefined
-  const refused = error.code === 429 || error.code === 503
-  return refused ? error[RETRY_AFTER] : undefined
 }
 
 function headerOf(response: HttpResponse, name: string): string | undefined {

@@ -129,13 +129,17 @@ class LeaseElection implements Election {
       return isOurs
     } catch (error) {
       signal.throwIfAborted()
-      const message = error instanceof Error ? error.message : String(error)
-      if (this.#failure !== message) this.#log.warn({ error }, 'cannot acquire or renew the lease; tries again')
-      this.#failure = message
       // What we hold may be outdated, e.g. after a renewal whose answer was lost: read before the next write.
-      if (isConflict(error) || isAlreadyExists(error) || isNotFound(error)) await this.#lookAgain(deadline.signal)
+      if (isRace(error)) return this.#lookAgain(deadline.signal)
+      this.#fail(error)
       return false
     }
+  }
+
+  #fail(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    if (this.#failure !== message) this.#log.warn({ error }, 'cannot acquire or renew the lease; tries again')
+    this.#failure = message
   }
 
   async #write(signal: AbortSignal): Promise<boolean> {
@@ -171,12 +175,14 @@ class LeaseElection implements Election {
     return found
   }
 
-  async #lookAgain(signal: AbortSignal): Promise<void> {
+  async #lookAgain(signal: AbortSignal): Promise<false> {
     try {
       await this.#look(signal)
+      this.#failure = undefined
     } catch (error) {
-      this.#failure = error instanceof Error ? error.message : String(error)
+      this.#fail(error)
     }
+    return false
   }
 
   #isExpired(lease: Lease): boolean {
@@ -239,3 +245,6 @@ class LeaseElection implements Election {
     return sleep(clock, lease.retryMs * (1 + RETRY_JITTER * random.next()), signal)
   }
 }
+
+/** Another candidate, or our own write whose answer was lost, was first. */
+const isRace = (error: unknown) => isConflict(error) || isAlreadyExists(error) || isNotFound(error)
