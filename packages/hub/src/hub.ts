@@ -1,6 +1,7 @@
 import type { Clock, HttpRequest, HttpResponse, Logger, Random } from '@orrery/api'
 import type { Registry as MetricsRegistry } from 'prom-client'
 import type { Authenticator, Authorizer, UserInfo } from './auth/auth.ts'
+import type { InflightLimits } from './http/inflight.ts'
 import type { Store } from './store/store.ts'
 
 export interface HubOptions {
@@ -13,6 +14,9 @@ export interface HubOptions {
   readonly authorizer: Authorizer
   /** How often history is compacted, and how much stays. */
   readonly compaction?: { readonly intervalMs: number; readonly keepMs: number }
+  /** Other processes write to the same store: a consistent read then asks the store for its newest revision first. */
+  readonly sharedStore?: boolean
+  readonly inflight?: InflightLimits
 }
 
 /** What is known of the connection a request came over. */

@@ -139,7 +139,7 @@ function policyOf(
     return orphan === false ? 'Background' : undefined
   }
   if (policy === 'Background' || policy === 'Foreground' || policy === 'Orphan') return policy
-  const message = `Unsupported value: ${JSON.stringify(String(policy))}: supported values: "Foreground", "Background", "Orphan", "nil"`
+  const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`
   errors.push({ path: 'propagationPolicy', reason: 'FieldValueNotSupported', message })
   return undefined
 }

@@ -71,8 +71,9 @@ async function createAlone(core: HubCore, request: RegistryRequest, input: Creat
   if (definition.status) delete object['status']
   dedupeOwners(metadata, warnings)
   definition.prepare?.(object, undefined)
-  core.strategies.get(resource.prefix)?.prepare?.(object, undefined, warnings)
   const tracked = input.tracked ? object : track(core, resource, object, options)
+  // What the hub adds on its own account belongs to no field manager.
+  core.strategies.get(resource.prefix)?.prepare?.(tracked, undefined, warnings)
   await validateObject({ core, resource, object: tracked, shapeErrors: input.shapeErrors, warnings })
   if (options.dryRun) return dryRun(core, resource, tracked)
   for (let attempt = 1; ; attempt++) {

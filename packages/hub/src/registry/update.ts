@@ -154,11 +154,10 @@ async function completeUpdate({ core, request, live, change, options }: Complete
   delete metadata['resourceVersion']
   keepServerOwned(metadata, liveMetadata)
   dedupeOwners(metadata, warnings)
-  if (subresource === '') {
-    definition.prepare?.(object, live)
-    core.strategies.get(resource.prefix)?.prepare?.(object, live, warnings)
-  }
+  if (subresource === '') definition.prepare?.(object, live)
   const next = change.tracked ? object : track({ core, resource, live, next: object, options, subresource })
+  // What the hub adds on its own account belongs to no field manager.
+  if (subresource === '') core.strategies.get(resource.prefix)?.prepare?.(next, live, warnings)
   if (definition.generation && changesGeneration(next, live, definition.status, equalJson)) {
     const generation = liveMetadata['generation']
     next['metadata'] = {

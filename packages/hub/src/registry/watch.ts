@@ -47,6 +47,7 @@ export async function* watchObjects(
       match: input.options.match,
       start,
       bookmarks: input.options.allowWatchBookmarks,
+      endsInMs: timeoutSeconds * 1000,
       signal: abort.signal,
     }
     for await (const batch of core.cache.watch(watch)) {

@@ -1,0 +1,25 @@
+import { forbidden } from '../http/errors.ts'
+import type { Strategy } from './core.ts'
+import { objectAt, textsAt } from './json-access.ts'
+
+/** Made at start, and the first three never deleted: clients and controllers count on them. */
+export const bootstrapNamespaces = ['default', 'kube-system', 'kube-public', 'orrery-system'] as const
+
+const undeletable: readonly string[] = bootstrapNamespaces
+
+/** How the hub takes part in writes of namespaces. Emptying them is a controller's work. */
+export const namespaceStrategy: Strategy = {
+  prepare: (object, old) => {
+    // Of a new object only: later, status is a matter of its subresource.
+    if (old === undefined) object['status'] = { phase: 'Active' }
+  },
+  markDeleted: (object) => {
+    object['status'] = { ...objectAt(object, 'status'), phase: 'Terminating' }
+  },
+  checkDelete: (name) => {
+    if (undeletable.includes(name)) {
+      throw forbidden({ group: '', plural: 'namespaces' }, name, 'this namespace may not be deleted')
+    }
+  },
+  isHeld: (object) => textsAt(objectAt(object, 'spec'), 'finalizers').length > 0,
+}
