@@ -78,13 +78,14 @@ export function decodeObject<T extends KubeObject>(kind: Kind<T>, value: unknown
 }
 
 export function decodeList<T extends KubeObject>(kind: Kind<T>, value: unknown, metadataOnly = false): List<T> {
-  if (!isRecord(value) || !Array.isArray(value['items']) || !isRecord(value['metadata'])) {
+  // Go writes an empty metadata-only list as null.
+  const items: unknown = isRecord(value) && 'items' in value ? (value['items'] ?? []) : undefined
+  if (!isRecord(value) || !Array.isArray(items) || !isRecord(value['metadata'])) {
     throw new ProtocolError(`The server sent something that is not a list of ${kind.plural}.`)
   }
-  const items: readonly unknown[] = value['items']
   return {
     metadata: value['metadata'],
-    items: items.map((item) => decodeObject(kind, item, metadataOnly)),
+    items: items.map((item: unknown) => decodeObject(kind, item, metadataOnly)),
   }
 }
 
