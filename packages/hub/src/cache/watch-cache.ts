@@ -125,9 +125,14 @@ class StoreCache implements WatchCache {
   async write(request: WriteRequest): Promise<WriteOutcome> {
     this.#assertRunning()
     const outcome = await this.#store.write(request)
-    if (outcome.state === 'written') await this.#visible(outcome.revision)
-    // Whoever retries after a conflict must not read the same stale state again.
-    else await this.#visible(outcome.current?.modRevision ?? (await this.#store.revision()))
+    try {
+      if (outcome.state === 'written') await this.#visible(outcome.revision)
+      // Whoever retries after a conflict must not read the same stale state again.
+      else await this.#visible(outcome.current?.modRevision ?? (await this.#store.revision()))
+    } catch (error) {
+      // The cache ended meanwhile and shows nothing any more; what became of the write is known nevertheless.
+      if (this.#failure === undefined) throw error
+    }
     return outcome
   }
 

@@ -53,33 +53,36 @@ export async function openMemoryLog({ random, disk }: MemoryStoreOptions): Promi
 async function openLogFile(disk: Disk, random: Random): Promise<Log> {
   const index = new VersionIndex()
   await disk.remove(NEW_FILE)
+  await disk.remove(RESERVE_FILE)
   const bytes = await disk.read(FILE)
   const decoded = bytes === undefined ? undefined : decodeFile(bytes)
-  if (decoded === undefined) {
-    const id = random.uuid()
-    const header = encodeHeader({ format: MEMORY_FORMAT, id, revision: revision(0), compacted: revision(0) })
-    if (bytes !== undefined) await disk.truncate(FILE, 0)
-    await disk.append(FILE, header)
-    await disk.sync(FILE)
-    return new MemoryLog({ id, index, file: new LogFile(disk, header.byteLength) })
+  const id = decoded?.header.id ?? random.uuid()
+  for (const batch of decoded?.batches ?? []) for (const entry of batch) index.apply(entry)
+  index.restore(
+    revision(Math.max(decoded?.header.revision ?? 0, index.revision)),
+    decoded?.header.compacted ?? revision(0),
+  )
+  // What was read may never have reached the disk (a failed sync leaves it in the page cache, marked clean), and
+  // readers will see it from now on: only a fresh copy is certain to survive.
+  const file = new LogFile(disk)
+  if (!(await file.rewrite(headerOf(id, index), index.entries()))) {
+    throw new StoreError('full', 'The disk has no space to open the store: free some and start again')
   }
-  for (const batch of decoded.batches) for (const entry of batch) index.apply(entry)
-  const newest = Math.max(decoded.header.revision, index.revision)
-  index.restore(revision(newest), decoded.header.compacted)
-  await disk.truncate(FILE, decoded.sizeBytes)
-  await disk.sync(FILE) // What was read must not vanish in the next crash: readers will have seen it.
-  return new MemoryLog({ id: decoded.header.id, index, file: new LogFile(disk, decoded.sizeBytes) })
+  return new MemoryLog({ id, index, file })
+}
+
+function headerOf(id: string, index: VersionIndex): Uint8Array {
+  return encodeHeader({ format: MEMORY_FORMAT, id, revision: index.revision, compacted: index.compacted })
 }
 
 /** The log file: appends whole records or, when the disk is full, nothing. */
 class LogFile {
   readonly #disk: Disk
-  #sizeBytes: number
+  #sizeBytes = 0
   #hasReserve = false
 
-  constructor(disk: Disk, sizeBytes: number) {
+  constructor(disk: Disk) {
     this.#disk = disk
-    this.#sizeBytes = sizeBytes
   }
 
   get sizeBytes(): number {
@@ -203,8 +206,7 @@ class MemoryLog implements Log {
     const file = this.#file
     if (file === undefined) return true
     return this.#exclusive(async () => {
-      const { revision: newest, compacted } = this.#index
-      const header = encodeHeader({ format: MEMORY_FORMAT, id: this.opened.id, revision: newest, compacted })
+      const header = headerOf(this.opened.id, this.#index)
       // Without space the old file stays, which only holds more than it must.
       if (!(await file.rewrite(header, this.#index.entries()))) await file.release()
       return true

@@ -99,6 +99,9 @@ function prepare(database: DatabaseSync, newId: string): Omit<OpenedSqlite, 'dat
   }
   if (format < SQLITE_FORMAT) database.exec(`PRAGMA user_version = ${SQLITE_FORMAT}`)
   database.exec('COMMIT')
+  // After a failed sync the log's pages may be in the page cache only, marked clean. Copied into the file and synced
+  // there, what readers will see from now on is certain to survive.
+  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
   return readState(database)
 }
 

@@ -1,0 +1,5 @@
+import type { World } from './simulation.ts'
+import { storeWorld } from './worlds/store.ts'
+
+/** Every world that `npm run simulate` runs. One line each. */
+export const worlds: readonly World[] = [storeWorld]
