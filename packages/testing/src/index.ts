@@ -2,6 +2,8 @@
 
 export type { CampaignOptions, CampaignReport } from './campaign.ts'
 export { runCampaign } from './campaign.ts'
+export type { ClientFixture } from './client-suite.ts'
+export { clientSuite } from './client-suite.ts'
 export type { RegisterOperation } from './linearizability.ts'
 export { isLinearizable } from './linearizability.ts'
 export type { Mutant, MutantMemory } from './mutants.ts'
