@@ -90,7 +90,7 @@ function decideDeletion(input: DecideInput, observation: Known): Decision {
   if (observation.state === 'present') {
     const ours = observation.mark !== undefined && observation.mark !== null && sameMark(observation.mark, record.mark)
     if (external === undefined && !ours) return { type: 'forget' }
-    if (belongsToAnother(observation, record.mark)) return { type: 'forget' }
+    if (!desired.adopt && belongsToAnother(observation, record.mark)) return { type: 'forget' }
     return waitForDependents(input) ?? { type: 'delete' }
   }
   // Absent now is not absent for good while something that was sent may still arrive.
@@ -153,7 +153,7 @@ function decidePresent(input: DecideInput, observation: Present): Decision {
       message: `Something with this external name exists and is not ours.${whose} To take it over, annotate orrery.dev/adopt=true.`,
     }
   }
-  if (belongsToAnother(observation, record.mark)) {
+  if (!desired.adopt && belongsToAnother(observation, record.mark)) {
     return {
       type: 'wait',
       reason: 'OwnedByAnother',

@@ -47,6 +47,12 @@ export interface KindContext<Client = unknown, Spec = unknown> {
   /** Secret values by the names of {@link KindDefinition.credentials}. Never to be logged or put into errors. */
   readonly credentials: Readonly<Record<string, string>>
   readonly mark: OwnershipMark
+  /** The record says that the external thing was made or adopted by this object. */
+  readonly owned: boolean
+  readonly deleting: boolean
+  readonly forceDestroy: boolean
+  /** The object behind a single reference field, as others may depend on it. */
+  readonly related: (field: string) => ReferencedObject | undefined
   /** `status.atProvider` as last stored, for what only the record knows. */
   readonly recorded: Readonly<Record<string, unknown>> | undefined
   /** Namespace and name of the object. */
@@ -169,12 +175,8 @@ export interface KindDefinition<Client = unknown, Spec = unknown, State = unknow
   fence?(context: KindContext<Client, Spec>, attempt: Attempt): Promise<void>
   /** Uses the thing as a client would. Absent: `observe` is the proof. */
   probe?(context: KindContext<Client, Spec>, state: State): Promise<ProbeResult>
-  /** Values of the connection Secret. `related` resolves a reference field's object. */
-  connection?(
-    context: KindContext<Client, Spec>,
-    state: State,
-    related: (field: string) => ReferencedObject | undefined,
-  ): Readonly<Record<string, string>> | undefined
+  /** Values of the connection Secret; undefined leaves the Secret as it is. */
+  connection?(context: KindContext<Client, Spec>, state: State): Readonly<Record<string, string>> | undefined
   /** Lists what exists, for import. */
   discover?(client: Client, options: { readonly signal: AbortSignal }): AsyncIterable<Discovered>
   /** For `unsafe` effects: external ids that an unknown outcome may have produced. */

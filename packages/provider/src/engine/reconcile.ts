@@ -6,13 +6,13 @@ import type { Difference } from '../difference.ts'
 import { differences, REDACTED } from '../difference.ts'
 import type { Verdict } from '../guard.ts'
 import { guard } from '../guard.ts'
-import type { KindContext, Observation } from '../kind.ts'
+import type { KindContext, Observation, OwnershipMark } from '../kind.ts'
 import { allows, annotations, FINALIZER } from '../managed.ts'
 import { acquireClaim, releaseClaim } from './claims.ts'
 import { resolveAccess } from './config.ts'
 import { resolveCredentials } from './credentials.ts'
 import { pruneSettling, runEffect, timedCall } from './effects.ts'
-import { resolveReferences, terminatingDependents } from './references.ts'
+import { relatedObject, resolveReferences, terminatingDependents } from './references.ts'
 import { finish, reportDrift, reportFailure, reportHeld, reportUnknown, reportWait } from './report.ts'
 import type { Session } from './session.ts'
 import { conclude, recordCreated, settle } from './settle.ts'
@@ -70,6 +70,8 @@ async function prepare(session: Session, priority: 'change' | 'resync'): Promise
   const references = resolveReferences(world, entry, object)
   if (Object.keys(references.resolved).length > 0) session.set({ references: references.resolved })
   const access = resolveAccess(world, entry, object)
+  const desired = entry.definition.normalize?.(references.desired) ?? references.desired
+  if (isRecord(desired)) session.desired = desired
   if (access.state === 'waiting') return await reportWait(session, { reason: 'Waiting', message: access.message })
   if (access.state === 'invalid')
     return await reportWait(session, { reason: 'InvalidProviderConfig', message: access.message })
@@ -80,8 +82,7 @@ async function prepare(session: Session, priority: 'change' | 'resync'): Promise
       `${annotations.externalName} cannot change once the external thing exists (${session.status.external.name}).`,
     )
   }
-  const desired = entry.definition.normalize?.(references.desired) ?? references.desired
-  const credentials = await resolveCredentials(session, isRecord(desired) ? desired : {})
+  const credentials = await resolveCredentials(session, session.desired)
   if (credentials.state === 'waiting' && !session.deleting) {
     return await reportWait(session, { reason: 'Waiting', message: credentials.message })
   }
@@ -89,9 +90,13 @@ async function prepare(session: Session, priority: 'change' | 'resync'): Promise
     client: access.connection?.client,
     externalName: session.externalName,
     externalId: session.status.external?.id,
-    desired,
+    desired: session.desired,
     credentials: credentials.state === 'ready' ? credentials.values : {},
     mark: { hub: world.hub, uid: object.metadata.uid ?? '' },
+    owned: session.status.external !== undefined,
+    deleting: session.deleting,
+    forceDestroy: object.spec.forceDestroy === true,
+    related: (field) => relatedObject(world, entry, session.withDraft(), field),
     recorded: session.status.atProvider,
     object: { namespace: object.metadata.namespace ?? '', name: object.metadata.name },
     clock: world.clock,
@@ -117,6 +122,7 @@ async function step(work: Work): Promise<Outcome | undefined> {
     ...work.context,
     externalName: session.externalName,
     externalId: session.status.external?.id,
+    owned: session.status.external !== undefined,
   }
   const settled = await settle(session, context, work.access)
   if (settled.state === 'again') {
@@ -186,12 +192,15 @@ function compare(work: Work, observation: Extract<Observation, { state: 'present
   const observed = isRecord(observation.atProvider) ? observation.atProvider : {}
   const inEffect = session.status.credentials ?? {}
   const secrets = Object.keys(hashes).filter((name) => hashes[name] !== inEffect[name])
-  const hidden = [...new Set([...secrets, ...(observation.changed ?? [])])]
+  const marked = observation.mark === undefined || isMark(observation.mark, context.mark)
+  const hidden = [...new Set([...secrets, ...(observation.changed ?? []), ...(marked ? [] : ['mark'])])]
   return [
     ...differences(desired, observed, schema),
     ...hidden.map((path) => ({ path, desired: REDACTED, actual: REDACTED, immutable: false })),
   ]
 }
+
+const isMark = (found: OwnershipMark | null, ours: OwnershipMark) => found?.hub === ours.hub && found.uid === ours.uid
 
 function secretsChanged(work: Work): boolean {
   const inEffect = work.session.status.credentials ?? {}

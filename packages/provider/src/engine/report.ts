@@ -11,7 +11,6 @@ import type { Attempt } from '../safety.ts'
 import { publishConnection } from './connection.ts'
 import { timedCall } from './effects.ts'
 import { DEFAULT_POLL, nextPollMs } from './polling.ts'
-import { relatedObject } from './references.ts'
 import type { Session } from './session.ts'
 import type { Work } from './work.ts'
 
@@ -173,11 +172,7 @@ async function proveReady(work: Work, observation: Extract<Observation, { state:
 async function publish(work: Work, observation: Extract<Observation, { state: 'present' }>): Promise<void> {
   const { session, context } = work
   const { definition } = session.entry
-  const values = definition.connection?.(
-    { ...context, externalName: session.externalName },
-    observation.atProvider,
-    (field) => relatedObject(session.world, session.entry, session.withDraft(), field),
-  )
+  const values = definition.connection?.({ ...context, externalName: session.externalName }, observation.atProvider)
   if (values === undefined) return
   const published = await publishConnection(session, values)
   if (published.state === 'refused') {

@@ -19,6 +19,8 @@ export class Session {
   readonly signal: AbortSignal
   #object: ManagedObject
   #status: ManagedStatus
+  /** `forProvider` with references resolved, once they are. */
+  desired: Readonly<Record<string, unknown>>
 
   constructor(options: {
     readonly world: EngineWorld
@@ -31,6 +33,7 @@ export class Session {
     this.signal = options.signal
     this.#object = options.object
     this.#status = options.object.status ?? {}
+    this.desired = options.object.spec.forProvider
   }
 
   get object(): ManagedObject {
@@ -64,13 +67,13 @@ export class Session {
 
   /** What the annotation, or the kind's rule, says the external name should be. */
   get requestedName(): string {
-    const { metadata, spec } = this.#object
+    const { metadata } = this.#object
     return (
       metadata.annotations?.[annotations.externalName] ??
       this.entry.definition.defaultExternalName?.({
         namespace: metadata.namespace ?? '',
         name: metadata.name,
-        desired: spec.forProvider,
+        desired: this.desired,
       }) ??
       metadata.name
     )

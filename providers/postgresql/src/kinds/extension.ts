@@ -1,0 +1,111 @@
+import type { TypeOf } from '@orrery/api'
+import { object, optional, string } from '@orrery/api'
+import type { KindContext, Observation } from '@orrery/provider'
+import { defineKind } from '@orrery/provider'
+import type { PostgresClient } from '../client.ts'
+import { commentWithMark, identifier, literal, markOf } from '../sql.ts'
+import { FENCED, fence } from './effects.ts'
+import { inDatabase, nameInDatabase, withDatabase } from './in-database.ts'
+import { textOf } from './rows.ts'
+
+const forProvider = object({
+  database: string({
+    minLength: 1,
+    maxLength: 63,
+    'x-orrery-immutable': true,
+    description: 'Database it is installed in.',
+  }),
+  version: optional(string({ minLength: 1, description: 'Version; default the newest that the server offers.' })),
+  schema: optional(
+    string({ minLength: 1, maxLength: 63, 'x-orrery-immutable': true, description: 'Schema of its objects.' }),
+  ),
+})
+const atProvider = object({ database: string(), version: string(), schema: string() })
+
+type Spec = TypeOf<typeof forProvider>
+type State = TypeOf<typeof atProvider>
+
+/** External name: `<database>/<extension>`. */
+export const extension = defineKind<PostgresClient>()({
+  kind: 'Extension',
+  plural: 'extensions',
+  shortNames: ['pgext'],
+  description: 'An extension installed in a PostgreSQL database.',
+  forProvider,
+  atProvider,
+  dataBearing: true,
+  references: { database: { to: 'Database', required: true } },
+  defaultExternalName: ({ name, desired }) => nameInDatabase(desired.database, name),
+  safety: FENCED,
+  maxLateExecutionMs: 0,
+  fence,
+  observe: async (context) => await withDatabase(context, observe),
+  async create(context) {
+    const { database, name } = inDatabase(context.externalName)
+    const { schema, version } = context.desired
+    const statement = [
+      `CREATE EXTENSION ${identifier(name)}`,
+      ...(schema === undefined ? [] : [`SCHEMA ${identifier(schema)}`]),
+      ...(version === undefined ? [] : [`VERSION ${literal(version)}`]),
+      'CASCADE',
+    ].join(' ')
+    // The extension brings a comment of its own; the mark is added to it by the update that finds it missing.
+    await context.client.mutate(statement, {
+      ...context,
+      database,
+      doing: `Creating extension ${context.externalName}`,
+    })
+    return { state: 'done' }
+  },
+  async update(context) {
+    const { database, name } = inDatabase(context.externalName)
+    const { version } = context.desired
+    const [row] = await context.client.query(
+      `SELECT obj_description(oid, 'pg_extension') AS comment FROM pg_extension WHERE extname = $1`,
+      { values: [name], database, signal: context.signal },
+    )
+    const statements = [
+      ...(version !== undefined && context.changed.includes('version')
+        ? [`ALTER EXTENSION ${identifier(name)} UPDATE TO ${literal(version)}`]
+        : []),
+      `COMMENT ON EXTENSION ${identifier(name)} IS ${literal(commentWithMark(textOf(row?.['comment']), context.mark))}`,
+    ]
+    await context.client.mutate(statements.join('; '), {
+      ...context,
+      database,
+      doing: `Changing extension ${context.externalName}`,
+    })
+    return { state: 'done' }
+  },
+  async delete(context) {
+    const { database, name } = inDatabase(context.externalName)
+    const cascade = context.forceDestroy ? ' CASCADE' : ''
+    await context.client.mutate(`DROP EXTENSION ${identifier(name)}${cascade}`, {
+      ...context,
+      database,
+      doing: `Dropping extension ${context.externalName}`,
+    })
+    return { state: 'done' }
+  },
+})
+
+const OBSERVE = `
+  SELECT e.extversion AS version, n.nspname::text AS schema, obj_description(e.oid, 'pg_extension') AS comment
+    FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = $1`
+
+async function observe(
+  context: KindContext<PostgresClient, Spec>,
+  at: { readonly database: string; readonly name: string },
+): Promise<Observation<State>> {
+  const [row] = await context.client.query(OBSERVE, {
+    values: [at.name],
+    database: at.database,
+    signal: context.signal,
+  })
+  if (row === undefined) return { state: 'absent' }
+  return {
+    state: 'present',
+    mark: markOf(textOf(row['comment'])),
+    atProvider: { database: at.database, version: String(row['version']), schema: String(row['schema']) },
+  }
+}
