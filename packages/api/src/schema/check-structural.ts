@@ -1,5 +1,6 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from '../field-error.ts'
 import { equalJson, type Json } from '../json/json.ts'
+import { checkDefault } from './check-defaults.ts'
 import { checkListType, checkMapType } from './check-list-type.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { patternFault } from './pattern.ts'
@@ -21,12 +22,14 @@ type Level = 'root' | 'field' | 'item'
 
 interface Walk {
   readonly errors: FieldError[]
+  /** Keywords that no structural schema has; Kubernetes names nothing else beside them. */
+  readonly unsupported: FieldError[]
   nodes: number
 }
 
 /** What makes a CRD's schema non-structural or beyond a limit (depth 64, 10,000 nodes, bad pattern). Paths start at `at`. */
 export function checkStructural(schema: JsonSchema, at: string): FieldError[] {
-  const walk: Walk = { errors: [], nodes: 0 }
+  const walk: Walk = { errors: [], unsupported: [], nodes: 0 }
   checkNode(schema, { path: at, level: 'root', depth: 0, walk })
   if (walk.nodes > maxNodes) {
     return [
@@ -36,7 +39,8 @@ export function checkStructural(schema: JsonSchema, at: string): FieldError[] {
       ),
     ]
   }
-  return walk.errors.sort((a, b) => (a.path + a.message < b.path + b.message ? -1 : 1)).slice(0, maxErrors)
+  const errors = walk.unsupported.length > 0 ? walk.unsupported : walk.errors
+  return errors.sort((a, b) => (a.path + a.message < b.path + b.message ? -1 : 1)).slice(0, maxErrors)
 }
 
 interface Place {
@@ -61,7 +65,8 @@ function checkNode(schema: JsonSchema, place: Place): void {
   const { path, walk, depth } = place
   const { errors } = walk
   checkType(schema, place)
-  checkKeywords(schema, path, errors)
+  checkKeywords(schema, path, walk)
+  if (schema.default !== undefined && place.level !== 'root') errors.push(...checkDefault(schema, schema.default, path))
   errors.push(...checkValues(schema, path), ...checkListType(schema, path), ...checkMapType(schema, path))
   const child = (suffix: string, level: Level): Place => ({ path: `${path}.${suffix}`, level, depth: depth + 1, walk })
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
@@ -125,9 +130,9 @@ function checkType(schema: JsonSchema, { path, level, walk: { errors } }: Place)
   }
 }
 
-function checkKeywords(schema: JsonSchema, path: string, errors: FieldError[]): void {
+function checkKeywords(schema: JsonSchema, path: string, { errors, unsupported }: Walk): void {
   for (const key of forbiddenKeys) {
-    if (Object.hasOwn(schema, key)) errors.push(forbidden(`${path}.${key}`, `${key} is not supported`))
+    if (Object.hasOwn(schema, key)) unsupported.push(forbidden(`${path}.${key}`, `${key} is not supported`))
   }
   if (schema.uniqueItems === true) {
     errors.push(
