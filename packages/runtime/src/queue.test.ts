@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { VirtualClock } from '@orrery/testing'
 import fc from 'fast-check'
+import { evenRandom } from './even-random.test-support.ts'
 import { CHANGE_DURING_BACKOFF_MS, QUARANTINE_FAILURES, STARVATION_BOUND, WorkQueue } from './queue.ts'
-import { evenRandom, VirtualTime } from './virtual-time.test-support.ts'
 
 function setUp(options: { concurrency?: number; maxKeys?: number } = {}) {
-  const clock = new VirtualTime()
+  const clock = new VirtualClock()
   const queue = new WorkQueue({ clock, random: evenRandom, concurrency: 4, onReady: () => undefined, ...options })
   const takeAll = () => {
     const keys: string[] = []
