@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { runCampaign } from './campaign.ts'
+import { mutants } from './mutants.ts'
+import { Simulation } from './simulation.ts'
+import { storeWorld } from './worlds/store.ts'
+import { worlds } from './worlds.ts'
+
+/** Within so many seeds each planted bug must be found. */
+const MUTANT_SEEDS = 20
+
+test('equal seeds give equal runs, different seeds different ones', async () => {
+  for (const world of worlds) {
+    const hashes = new Set<string>()
+    for (let seed = 1; seed <= 10; seed++) {
+      const first = await new Simulation({ seed }).run(world)
+      const second = await new Simulation({ seed }).run(world)
+      assert.equal(first.traceHash, second.traceHash, `${world.name} seed ${seed}`)
+      hashes.add(first.traceHash)
+    }
+    assert.equal(hashes.size, 10)
+  }
+})
+
+test('the store world holds in every seed and reaches every goal', async () => {
+  const report = await runCampaign({ worlds: [storeWorld], firstSeed: 1, seeds: 40 })
+  assert.deepEqual(report.failures, [])
+  assert.deepEqual(report.missedGoals, [])
+})
+
+for (const mutant of mutants.filter(({ disk, store, cache }) => (disk ?? store ?? cache) !== undefined)) {
+  test(`the planted bug ${mutant.name} is caught`, async () => {
+    const report = await runCampaign({ worlds: [storeWorld], firstSeed: 1, seeds: MUTANT_SEEDS, mutant })
+    assert.equal(report.failures.length, 1)
+  })
+}
+
+test('a world that waits for nothing is reported as stuck, one that throws as failed', async () => {
+  const run = (world: () => Promise<void>) => new Simulation({ seed: 1 }).run({ name: 'x', goals: [], run: world })
+  assert.equal((await run(() => new Promise(() => undefined))).violations.length, 1)
+  assert.equal((await run(() => Promise.reject(new Error('x')))).violations.length, 1)
+  assert.equal((await run(() => Promise.resolve())).violations.length, 0)
+})
