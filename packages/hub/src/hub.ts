@@ -25,6 +25,8 @@ export interface Peer {
   readonly user?: UserInfo
   /** Subject of a client certificate that the listener verified against the hub's CA. */
   readonly certificate?: { readonly commonName: string; readonly organizations: readonly string[] }
+  /** A client certificate was sent, but not one that the CA vouches for. */
+  readonly certificateRejected?: boolean
   readonly address?: string
 }
 

@@ -41,6 +41,7 @@ function identify(request: HttpRequest, peer: Peer, tokens: readonly KnownToken[
     if (commonName === '') throw unauthorized()
     return signedIn({ name: commonName, groups: organizations })
   }
+  if (peer.certificateRejected === true) throw unauthorized()
   const header = headerText(request.headers, 'authorization')
   if (header === '') return anonymous
   const token = /^Bearer +([^\s]+)$/i.exec(header)?.[1]

@@ -45,6 +45,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** The work's result, or 504 after `limitMs`. A write that is already on its way may still take effect. */
 export async function withDeadline<T>(clock: Clock, limitMs: number, work: Promise<T>): Promise<T> {
+  if (limitMs < 1) throw timedOut()
   const { promise: late, reject } = Promise.withResolvers<never>()
   using _timer = clock.schedule(limitMs, () => reject(timedOut()))
   return await Promise.race([work, late])

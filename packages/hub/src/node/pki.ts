@@ -1,5 +1,6 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
 import { mkdirSync, readFileSync, statSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createCertificate } from './certificate.ts'
@@ -131,8 +132,8 @@ function isUsable(pair: KeyPair, { authority, nowMs, hosts }: LeafOptions): bool
   const endsMs = certificate.validToDate.getTime()
   const isLastOne = endsMs >= authority.certificate.validToDate.getTime()
   const isFresh = endsMs > nowMs && (endsMs - nowMs > renewDays * dayMs || isLastOne)
-  const coversHosts = hosts.every(
-    (host) => certificate.checkHost(host) !== undefined || certificate.checkIP(host) !== undefined,
+  const coversHosts = hosts.every((host) =>
+    isIP(host) === 0 ? certificate.checkHost(host) !== undefined : certificate.checkIP(host) !== undefined,
   )
   return isFresh && coversHosts && certificate.verify(authority.certificate.publicKey)
 }

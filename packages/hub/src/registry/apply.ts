@@ -6,8 +6,8 @@ import { type WriteOptions, writeOptions } from '../http/options.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
 import { createObject } from './create.ts'
 import { shapeObject, validateFields } from './decode.ts'
-import { isObject, objectAt, textAt } from './json-access.ts'
-import { mutableMetadata } from './metadata-rules.ts'
+import { isObject, objectAt, textAt, without } from './json-access.ts'
+import { mutableMetadata, resetFields } from './metadata-rules.ts'
 import { objectKey } from './served-resource.ts'
 import { cloneObject } from './stored-form.ts'
 import { type Change, checkAddress, checkVersion, updateObject } from './update.ts'
@@ -36,17 +36,19 @@ function readConfig(request: RegistryRequest, options: WriteOptions, bytes: Uint
     throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${problems.join(', ')}`)
   }
   validateFields({ problems, level: options.fieldValidation, resource, warnings: request.warnings })
-  if (!isObject(value)) throw badRequest('error decoding YAML: the applied configuration must be an object')
-  const apiVersion = textAt(value, 'apiVersion')
-  const kind = textAt(value, 'kind')
+  const config = value === null ? {} : value
+  if (!isObject(config)) throw badRequest('error decoding YAML: the applied configuration must be an object')
+  const apiVersion = textAt(config, 'apiVersion')
+  const kind = textAt(config, 'kind')
   if (apiVersion !== resource.apiVersion || kind !== resource.definition.info.kind) {
-    throw badRequest(`invalid object type: /${apiVersion}, Kind=${kind}`)
+    throw badRequest(`invalid object type: ${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${kind}`)
   }
-  const metadata = { ...objectAt(value, 'metadata') }
+  const metadata = { ...objectAt(config, 'metadata') }
   if (metadata['managedFields'] !== undefined) throw badRequest('metadata.managedFields must be nil')
   if (metadata['name'] === undefined || metadata['name'] === null) metadata['name'] = target.name
   checkAddress(request, metadata)
-  return { ...value, metadata }
+  const reset = resetFields(resource, target.subresource, config)
+  return { ...without(config, ...reset), metadata }
 }
 
 interface AppliedInput {
@@ -74,6 +76,7 @@ function applied({ core, request, options, config, live, cached }: AppliedInput)
       apiVersion: resource.apiVersion,
       time: formatTime(core.clock.now()),
       force: options.force,
+      resetFields: resetFields(resource, target.subresource, config),
       ...(target.subresource === '' ? {} : { subresource: target.subresource }),
     }),
   )
@@ -126,19 +129,11 @@ function asApiError<T>(request: RegistryRequest, apply: () => T): T {
     return apply()
   } catch (error) {
     if (!(error instanceof PatchError)) throw error
-    const { resource, target } = request
-    const { info } = resource.definition
-    const type = info.group === '' ? `/${info.version}` : `${info.group}/${info.version}`
-    const message = `failed to create typed patch object (${target.namespace}/${target.name}; ${type}, Kind=${info.kind}): ${error.message}`
     if (error.kind === 'too-large') throw requestTooLarge(maxBodyBytes)
-    if (error.kind === 'malformed') throw badRequest(message, error)
-    throw new ApiError({
-      code: 422,
-      reason: 'Invalid',
-      message,
-      details: { name: target.name, kind: info.kind },
-      cause: error,
-    })
+    if (error.kind === 'malformed') throw badRequest(error.message, error)
+    const { target, resource } = request
+    const details = { name: target.name, kind: resource.definition.info.kind }
+    throw new ApiError({ code: 422, reason: 'Invalid', message: error.message, details, cause: error })
   }
 }
 

@@ -6,7 +6,7 @@ import { revision } from '../store/store.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
 import { decodeBody, shapeObject, strictProblems, validateFields } from './decode.ts'
 import { type MutableObject, objectAt, textAt } from './json-access.ts'
-import { dedupeOwners, mutableMetadata, wipeServerOwned } from './metadata-rules.ts'
+import { dedupeOwners, mutableMetadata, resetFields, wipeServerOwned } from './metadata-rules.ts'
 import { objectKey, resourcePrefix, type ServedResource } from './served-resource.ts'
 import { encodeStored, servedBytes, serveObject } from './stored-form.ts'
 import { settleNamespace, validateObject } from './validate.ts'
@@ -89,7 +89,9 @@ async function createAlone(core: HubCore, request: RegistryRequest, input: Creat
 function track(core: HubCore, resource: ServedResource, next: JsonObject, options: WriteOptions): MutableObject {
   const { schema } = resource.definition
   const time = formatTime(core.clock.now())
-  return { ...trackUpdate({ next, schema, manager: options.fieldManager, apiVersion: resource.apiVersion, time }) }
+  const { apiVersion } = resource
+  const reset = resetFields(resource, '', next)
+  return { ...trackUpdate({ next, schema, manager: options.fieldManager, apiVersion, time, resetFields: reset }) }
 }
 
 /** Undefined when the name is taken. */

@@ -1,6 +1,7 @@
 import type { FieldError, Json, JsonObject } from '@orrery/api'
 import type { Warnings } from '../http/warnings.ts'
 import { isObject, type MutableObject, objectAt, objectsAt, textAt, textsAt } from './json-access.ts'
+import type { ServedResource } from './served-resource.ts'
 
 /** Members of metadata that only the server sets. */
 const serverOwned = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink'] as const
@@ -92,6 +93,13 @@ export function changesGeneration(
   if (ignoreStatus) keys.delete('status')
   for (const key of keys) if (!equal(next[key], live[key])) return true
   return false
+}
+
+/** Top-level fields that a write through this endpoint neither changes nor comes to own. */
+export function resetFields(resource: ServedResource, subresource: string, object: JsonObject): readonly string[] {
+  if (subresource === '') return resource.definition.status ? ['status'] : []
+  if (subresource !== 'status') return []
+  return Object.keys(object).filter((key) => !['apiVersion', 'kind', 'metadata', 'status'].includes(key))
 }
 
 /** The metadata of an object, which its owner may change; made when missing. */

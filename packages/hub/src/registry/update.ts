@@ -13,6 +13,7 @@ import {
   dedupeOwners,
   keepServerOwned,
   mutableMetadata,
+  resetFields,
   sameIgnoringTimes,
 } from './metadata-rules.ts'
 import { objectKey, type ServedResource } from './served-resource.ts'
@@ -156,6 +157,11 @@ async function completeUpdate({ core, request, live, change, options }: Complete
   dedupeOwners(metadata, warnings)
   if (subresource === '') definition.prepare?.(object, live)
   const next = change.tracked ? object : track({ core, resource, live, next: object, options, subresource })
+  if (definition.custom && subresource === 'status') {
+    // Metadata in a status write is recorded, yet not taken: so Kubernetes has it.
+    const { managedFields } = objectAt(next, 'metadata')
+    next['metadata'] = { ...liveMetadata, ...(managedFields === undefined ? {} : { managedFields }) }
+  }
   // What the hub adds on its own account belongs to no field manager.
   if (subresource === '') core.strategies.get(resource.prefix)?.prepare?.(next, live, warnings)
   if (definition.generation && changesGeneration(next, live, definition.status, equalJson)) {
@@ -176,12 +182,9 @@ function limitToSubresource(
   object: MutableObject,
   live: JsonObject,
 ): MutableObject {
-  const { custom, status } = resource.definition
+  const { status } = resource.definition
   if (subresource === 'status') {
-    const managedFields = objectAt(object, 'metadata')['managedFields']
-    const metadata = custom
-      ? { ...objectAt(live, 'metadata'), ...(managedFields === undefined ? {} : { managedFields }) }
-      : objectAt(object, 'metadata')
+    const metadata = objectAt(object, 'metadata')
     return withMember({ ...live, metadata }, 'status', object['status'])
   }
   if (subresource === 'finalize') return withMember({ ...object }, 'status', live['status'])
@@ -212,6 +215,7 @@ function track({ core, resource, live, next, options, subresource }: TrackInput)
       manager: options.fieldManager,
       apiVersion: resource.apiVersion,
       time: formatTime(core.clock.now()),
+      resetFields: resetFields(resource, subresource, next),
       ...(subresource === '' ? {} : { subresource }),
     }),
   }

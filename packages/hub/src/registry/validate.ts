@@ -23,10 +23,11 @@ export async function validateObject(input: ValidateInput): Promise<void> {
   const { definition, schema } = resource
   const { info, custom } = definition
   const metadata = objectAt(object, 'metadata')
+  // Core kinds alone know a fixed set of unqualified finalizers.
   const errors: FieldError[] = [
     ...checkObjectMeta(metadata, {
       namespaced: info.namespaced,
-      customResource: custom,
+      customResource: custom || info.group === 'apiextensions.k8s.io',
       checkName: definition.checkName,
     }),
     ...checkFinalizers(metadata),

@@ -55,7 +55,8 @@ export async function* watchObjects(
       if (bytes.length > 0) yield bytes
     }
   } catch (error) {
-    if (!abort.signal.aborted) yield errorLine(core, error)
+    // Nobody is left to tell when the client went away or the hub ends.
+    if (sources.every((source) => !source.aborted)) yield errorLine(core, error)
   } finally {
     for (const timer of timers) timer[Symbol.dispose]()
     for (const source of sources) source.removeEventListener('abort', stop)
