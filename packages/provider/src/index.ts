@@ -12,6 +12,8 @@ export type { ErrorClass } from './errors.ts'
 export { ExternalError, NotSentError } from './errors.ts'
 export type { GuardInput, Verdict } from './guard.ts'
 export { guard } from './guard.ts'
+export type { InstallOptions } from './install.ts'
+export { ensureNamespace, hubIdentity, installDefinitions } from './install.ts'
 export type {
   CredentialDefinition,
   Discovered,

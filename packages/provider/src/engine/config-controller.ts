@@ -9,6 +9,7 @@ import { resolveConfig } from './config.ts'
 import { DEFAULT_POLL, nextPollMs } from './polling.ts'
 import type { EngineWorld, ProviderEntry } from './registry.ts'
 import { FIELD_MANAGER } from './session.ts'
+import { configWakers } from './wake.ts'
 
 /**
  * Tells on each ProviderConfig whether its system can be reached with its credentials: one cheap
@@ -26,6 +27,7 @@ export function configController(
     concurrency: 4,
     when: ({ type, current, previous }) =>
       type !== 'updated' || current?.metadata.generation !== previous?.metadata.generation,
+    watches: configWakers(world, provider, configs.informer),
     reconcile: async (context) => {
       const config = configs.informer.get(context.key)
       if (config === undefined) return { type: 'done' }

@@ -7,7 +7,7 @@ import { differences, REDACTED } from '../difference.ts'
 import type { Verdict } from '../guard.ts'
 import { guard } from '../guard.ts'
 import type { KindContext, Observation, OwnershipMark } from '../kind.ts'
-import { allows, annotations, FINALIZER } from '../managed.ts'
+import { allows, annotations, FINALIZER, IN_USE_FINALIZER } from '../managed.ts'
 import { acquireClaim, releaseClaim } from './claims.ts'
 import { resolveAccess } from './config.ts'
 import { resolveCredentials } from './credentials.ts'
@@ -221,6 +221,9 @@ function desiredOf(session: Session) {
 function dependencies(work: Work): Dependencies {
   const { session } = work
   if (session.deleting) {
+    if (session.object.metadata.finalizers?.includes(IN_USE_FINALIZER) === true) {
+      return { state: 'waiting', message: 'Objects that live in it, or reach something through it, still exist.' }
+    }
     const first = terminatingDependents(session.world, session.entry, session.object)
     if (first.length === 0) return { state: 'ready' }
     return { state: 'waiting', message: `${first.slice(0, 3).join(', ')} refers to it and is deleted first.` }

@@ -1,5 +1,5 @@
 import type { Clock, Kind, Logger, ObjectKey, Random, Secret } from '@orrery/api'
-import { formatKey } from '@orrery/api'
+import { formatKey, isConflict } from '@orrery/api'
 import type { Client, Informer } from '@orrery/client'
 import type { Leadership } from '@orrery/runtime'
 import type { KindDefinition } from '../kind.ts'
@@ -90,6 +90,8 @@ export function referencedKindId(entry: Pick<KindEntry, 'kind'>, to: string): st
  */
 export class KindMemory {
   readonly #written = new Map<string, ManagedObject>()
+  /** Versions that the informer showed while a write was under way; undefined once a list came in between. */
+  readonly #seenMeanwhile = new Map<string, Set<string> | undefined>()
   readonly #quiet = new Map<string, number>()
 
   /** The newest version known: the own last write until the informer has caught up with it. */
@@ -100,8 +102,24 @@ export class KindMemory {
     return written.metadata.uid === seen.metadata.uid ? written : seen
   }
 
-  wrote(object: ManagedObject): void {
-    this.#written.set(formatKey(object.metadata), object)
+  /** Performs a write and remembers its result, unless the informer has shown it already: events may be faster than answers. */
+  async write(key: ObjectKey, write: () => Promise<ManagedObject>): Promise<ManagedObject> {
+    const id = formatKey(key)
+    this.#seenMeanwhile.set(id, new Set())
+    try {
+      const object = await write()
+      const seen = this.#seenMeanwhile.get(id)
+      const version = object.metadata.resourceVersion ?? ''
+      if (seen === undefined || seen.has(version)) this.#written.delete(id)
+      else this.#written.set(id, object)
+      return object
+    } catch (error) {
+      // After a conflict the own last write is no longer the newest; the informer will tell.
+      if (isConflict(error)) this.#written.delete(id)
+      throw error
+    } finally {
+      this.#seenMeanwhile.delete(id)
+    }
   }
 
   /** To be called for each event of the informer. A list may have skipped the version that was written. */
@@ -111,16 +129,15 @@ export class KindMemory {
     readonly key: ObjectKey
     readonly current?: ManagedObject
   }): void {
-    const key = formatKey(event.key)
-    const written = this.#written.get(key)
-    if (written === undefined) return
-    const caughtUp = event.current?.metadata.resourceVersion === written.metadata.resourceVersion
-    if (event.type === 'deleted' || event.cause !== 'watch' || caughtUp) this.#written.delete(key)
-  }
-
-  /** After a conflict the own last write is no longer the newest; the informer will tell. */
-  conflicted(key: ObjectKey): void {
-    this.#written.delete(formatKey(key))
+    const id = formatKey(event.key)
+    const version = event.current?.metadata.resourceVersion ?? ''
+    const isList = event.cause !== 'watch'
+    if (this.#seenMeanwhile.has(id)) {
+      if (isList) this.#seenMeanwhile.set(id, undefined)
+      else this.#seenMeanwhile.get(id)?.add(version)
+    }
+    const caughtUp = this.#written.get(id)?.metadata.resourceVersion === version
+    if (event.type === 'deleted' || isList || caughtUp) this.#written.delete(id)
   }
 
   /** Polls in a row that found nothing to do. */

@@ -3,7 +3,7 @@ import type { Outcome } from '@orrery/runtime'
 import { again, done } from '@orrery/runtime'
 import type { Decision } from '../decide.ts'
 import type { Difference } from '../difference.ts'
-import { MAX_DIFFERENCES, showValue } from '../difference.ts'
+import { MAX_DIFFERENCES, REDACTED, showValue } from '../difference.ts'
 import { ExternalError, NotSentError } from '../errors.ts'
 import type { Verdict } from '../guard.ts'
 import type { Observation } from '../kind.ts'
@@ -194,7 +194,11 @@ export function reportDrift(session: Session, found: readonly Difference[], drif
   }))
   session.set({ drift })
   if (!drifted || drift.every((entry) => before.has(entry.path))) return
-  const fields = drift.map((entry) => `${entry.path}: want ${entry.desired}, is ${entry.actual}`).join('; ')
+  const fields = drift
+    .map(({ path, desired, actual }) =>
+      desired === REDACTED ? `${path} changed` : `${path}: want ${desired}, is ${actual}`,
+    )
+    .join('; ')
   const more = found.length > MAX_DIFFERENCES ? ` and ${found.length - MAX_DIFFERENCES} more` : ''
   session.event('Warning', 'DriftDetected', `Changed outside: ${fields}${more}.`)
 }

@@ -1,5 +1,5 @@
 import type { Condition, ObjectKey } from '@orrery/api'
-import { equalJson, formatTime, isConflict, keyOf, setCondition } from '@orrery/api'
+import { equalJson, formatTime, keyOf, setCondition } from '@orrery/api'
 import type { ManagedObject, ManagedStatus } from '../managed.ts'
 import { annotations, FINALIZER } from '../managed.ts'
 import type { EngineWorld, KindEntry } from './registry.ts'
@@ -157,12 +157,6 @@ export class Session {
 
   // The draft of the status survives a metadata write: it is committed later, on the version returned here.
   async #write(write: () => Promise<ManagedObject>): Promise<void> {
-    try {
-      this.#object = await write()
-      this.entry.memory.wrote(this.#object)
-    } catch (error) {
-      if (isConflict(error)) this.entry.memory.conflicted(keyOf(this.#object))
-      throw error
-    }
+    this.#object = await this.entry.memory.write(this.key, write)
   }
 }

@@ -1,11 +1,11 @@
 import type { ObjectKey, Secret } from '@orrery/api'
 import { keyOf, secrets } from '@orrery/api'
-import type { InformerEvent } from '@orrery/client'
+import type { Informer, InformerEvent } from '@orrery/client'
 import type { Watch } from '@orrery/runtime'
 import type { ProviderConfigObject } from '../kinds.ts'
 import type { ManagedObject } from '../managed.ts'
 import { isHeld } from './config.ts'
-import type { EngineWorld, KindEntry } from './registry.ts'
+import type { EngineWorld, KindEntry, ProviderEntry } from './registry.ts'
 import { referencedKindId } from './registry.ts'
 import type { Use } from './uses.ts'
 import { SECRET, USES, useId } from './uses.ts'
@@ -21,6 +21,36 @@ export function wakers(world: EngineWorld, entry: KindEntry): readonly Watch[] {
     ...referenceWatches(world, entry),
     ...dependentWatches(world, entry),
   ]
+}
+
+/** What a ProviderConfig's readiness depends on: its Secret, or its instance and that one's Secret. */
+export function configWakers(
+  world: EngineWorld,
+  provider: ProviderEntry,
+  configs: Informer<ProviderConfigObject>,
+): readonly Watch[] {
+  const instance = world.kinds.get(`${provider.definition.group}/${provider.definition.instanceKind ?? ''}`)
+  const usersOf = (kind: string, key: ObjectKey) =>
+    configs.byIndex(USES, useId({ kind, namespace: key.namespace ?? '', name: key.name })).map(keyOf)
+  const onSecret: Watch = {
+    kind: secrets,
+    when: ({ type, current, previous }) => type !== 'updated' || !sameEntries(dataOf(current), dataOf(previous)),
+    map: ({ key, current, previous }) => {
+      const owner = (current ?? previous)?.metadata.ownerReferences?.find((reference) => reference.controller === true)
+      const ofInstance =
+        owner === undefined || instance === undefined
+          ? []
+          : usersOf(instance.id, { namespace: key.namespace ?? '', name: owner.name })
+      return [...usersOf(SECRET, key), ...ofInstance]
+    },
+  }
+  if (instance === undefined) return [onSecret]
+  const onInstance: Watch = {
+    kind: instance.kind,
+    when: ({ type, current, previous }) => type !== 'updated' || readiness(current) !== readiness(previous),
+    map: ({ key }) => usersOf(instance.id, key),
+  }
+  return [onSecret, onInstance]
 }
 
 /** Events of the own kind that ask for a reconcile. Our own status writes do not. */

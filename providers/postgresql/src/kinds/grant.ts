@@ -116,20 +116,18 @@ function targetOf(desired: Spec): GrantTarget {
 async function observe(context: KindContext<PostgresClient, Spec>): Promise<Observation<State>> {
   const { client, desired, signal, owned, deleting } = context
   const query = observeQuery(targetOf(desired))
-  const rows = await client.query(query.sql, { values: query.values, database: desired.database, signal })
-  const granted = rows.filter((row) => row['inherent'] !== true)
-  const complete: Observation<State> = present(desired, {
-    privileges: desired.privileges,
-    grantOption: desired.grantOption,
-  })
-  if (granted.length === 0) {
-    // Nothing is there to grant on, or the role owns all of it: there is nothing outside to make, break or revoke.
-    const possible = rows.length > 0 || hasMembers(desired)
-    return owned && !deleting && possible ? complete : { state: 'absent' }
+  const found = await client.query(query.sql, { values: query.values, database: desired.database, signal })
+  // An owner's own privileges count once we look after them; before and after, they are no grant of anybody's.
+  const rows = owned && !deleting ? found : found.filter((row) => row['inherent'] !== true)
+  if (rows.length === 0) {
+    // Nothing is there to grant on: nothing can be made, broken or revoked until there is.
+    const complete = present(desired, { privileges: desired.privileges, grantOption: desired.grantOption })
+    return owned && !deleting && hasMembers(desired) ? complete : { state: 'absent' }
   }
-  const held = granted.map((row) => listOf(row['held']))
-  const any = [...new Set(held.flat())]
-  if (any.length === 0) return { state: 'absent' }
+  const held = rows.map((row) => listOf(row['held']))
+  const granted = rows.filter((row) => row['inherent'] !== true)
+  const any = [...new Set(granted.flatMap((row) => listOf(row['held'])))]
+  if (granted.length === rows.length && any.length === 0) return { state: 'absent' }
   const everywhere = desired.privileges.filter((privilege) => held.every((each) => each.includes(privilege)))
   const excess = any.filter((privilege) => !desired.privileges.includes(privilege))
   return present(desired, {
