@@ -27,7 +27,7 @@ export const watchRules: readonly Rule[] = [
       const keys: string[] = []
       for await (const batch of watch) {
         keys.push(...batch.map((event) => watchedEvent(event).key))
-        if (keys.length === 2) stop.abort()
+        if (keys.length >= 2) stop.abort()
       }
       assert.deepEqual(keys, ['/w/1', '/w/2'])
     },
@@ -41,7 +41,7 @@ export const watchRules: readonly Rule[] = [
         const seen: number[] = []
         for await (const batch of watch) {
           seen.push(...batch.map((event) => event.revision))
-          if (seen.length === 2) stop.abort()
+          if (seen.length >= 2) stop.abort()
         }
         return seen
       })()
@@ -82,7 +82,7 @@ export const watchRules: readonly Rule[] = [
         const seen: WatchedEvent[] = []
         for await (const batch of watch) {
           seen.push(...batch.map(watchedEvent))
-          if (seen.length === 100) stop.abort()
+          if (seen.length >= 100) stop.abort()
         }
         return seen
       })()
