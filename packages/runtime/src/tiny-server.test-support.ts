@@ -48,7 +48,8 @@ export class TinyServer {
       return json(200, {})
     }
     const uid = current?.metadata['uid'] ?? `uid-${resourceVersion}`
-    const stored: Stored = { ...body, metadata: { ...body.metadata, uid, resourceVersion } }
+    const base = method === 'PATCH' ? current : undefined
+    const stored: Stored = { ...base, ...body, metadata: { ...base?.metadata, ...body.metadata, uid, resourceVersion } }
     this.objects.set(key, stored)
     this.#tell(key, current === undefined ? 'ADDED' : 'MODIFIED', stored)
     return json(200, stored)

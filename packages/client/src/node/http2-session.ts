@@ -140,15 +140,42 @@ export class Session {
   }
 }
 
-/** Reads with back-pressure: the stream's window opens only as the reader takes. Returning the iterator cancels the stream. */
+/**
+ * Reads with back-pressure: the stream's window opens only as the reader takes. Returning the iterator cancels
+ * the stream. NOTE: Node's own iterator must not be used here. It takes a stream whose peer has finished, while
+ * bytes still wait to be read, for one that broke off.
+ */
 async function* bodyOf(stream: ClientHttp2Stream, signal: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  let failure: Error | undefined
+  let wake: () => void = () => undefined
+  const onChange = () => wake()
+  const onError = (error: Error) => {
+    failure ??= error
+    wake()
+  }
+  stream.on('readable', onChange).on('end', onChange).on('close', onChange).on('error', onError)
   try {
-    for await (const chunk of stream) yield chunk
-    signal.throwIfAborted()
+    for (;;) {
+      const chunk: unknown = stream.read()
+      if (chunk instanceof Uint8Array) {
+        yield chunk
+        continue
+      }
+      signal.throwIfAborted()
+      if (failure !== undefined) throw failure
+      if (stream.readableEnded) break
+      if (stream.destroyed) throw new Error('The connection was closed in the middle of the answer.')
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
     if (stream.rstCode !== constants.NGHTTP2_NO_ERROR)
       throw new Error(`The stream was reset with code ${stream.rstCode}.`)
   } finally {
+    stream.off('readable', onChange).off('end', onChange).off('close', onChange)
     if (!stream.closed) stream.close(constants.NGHTTP2_CANCEL)
+    // A body that nobody wants must not hold its stream open.
+    stream.resume()
   }
 }
 

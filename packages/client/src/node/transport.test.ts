@@ -142,6 +142,21 @@ test('a body that is cut off is an error, never a short answer', async () => {
   await assert.rejects(transport.handle(get('/x')).then(textOf))
 })
 
+test('an answer that was complete before anybody read it is whole', async () => {
+  const closed = Promise.withResolvers<void>()
+  await using server = await startHttp2({
+    onStream: (stream) => {
+      answer(stream, 'whole')
+      stream.once('close', () => closed.resolve())
+    },
+  })
+  await using transport = createNodeTransport(server.api, { clock: systemClock })
+  const response = await transport.handle(get('/x'))
+  await closed.promise
+  await transport.handle(get('/y')).then(textOf) // By then the first stream's end has arrived here, too.
+  assert.equal(await textOf(response), 'whole')
+})
+
 test('an abort cancels the stream at the server', async () => {
   const cancelled = Promise.withResolvers<number>()
   await using server = await startHttp2({
