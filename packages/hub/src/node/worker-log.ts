@@ -63,7 +63,10 @@ export async function openWorkerSqliteStore(options: WorkerStoreOptions): Promis
 
 /** The log of {@link openWorkerSqliteStore}, for decorators. Throws what opening the file throws. */
 export async function openWorkerLog(options: WorkerOptions): Promise<Log> {
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+    workerData: options,
+    execArgv: [], // The process may have been started with flags that a worker refuses.
+  })
   const calls = new PendingCalls(worker)
   const opened = await calls.opened
   return new WorkerLog(worker, calls, opened)

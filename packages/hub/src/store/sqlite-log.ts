@@ -35,6 +35,9 @@ export const DEFAULT_MAX_SIZE_BYTES = 8 * 1024 * 1024 * 1024
 /** Log entries examined in one transaction of a compaction: about 5 ms. */
 const COMPACT_SLICE = 500
 
+/** Free pages inside the file that count as room on a full disk: 1 MiB. */
+const ROOM_PAGES = 64
+
 const NO_SPACE = 'The store has no space: reads and deletes go on. Free space and retry; nothing was written.'
 const INSERT = 'INSERT INTO log(revision, key, previous, created, value, checksum) VALUES (?, ?, ?, ?, ?, ?)'
 const COLUMNS = 'log.revision, log.key, log.previous, log.created, log.value, log.checksum'
@@ -82,7 +85,7 @@ class SqliteLog implements Log {
   }
 
   async commit(requests: readonly WriteRequest[]): Promise<readonly LogOutcome[]> {
-    if (this.#isFull) this.#isFull = this.#options.reserve?.hold() === false
+    if (this.#isFull) this.#isFull = !this.#hasRoomAgain()
     try {
       return this.#transaction(() => this.#write(requests, this.#isFull || this.#isOversized()))
     } catch (error) {
@@ -233,6 +236,12 @@ class SqliteLog implements Log {
     if (at < this.#compacted) {
       throw new StoreError('compacted', `Revision ${at} is older than the oldest kept, ${this.#compacted}`)
     }
+  }
+
+  /** A wrong yes is harmless: the next write finds the disk full and is refused. */
+  #hasRoomAgain(): boolean {
+    const { reserve } = this.#options
+    return reserve === undefined || reserve.hold() || Number(pragma(this.#database, 'freelist_count')) >= ROOM_PAGES
   }
 
   #isOversized(): boolean {
