@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLOutputValue, StatementSync } from 'node:sqlite'
 import { crc32 } from 'node:zlib'
 import type { ChangesRequest, ChangesResult, Log, LogOutcome, LogState } from './log.ts'
-import { openSqlite, pragma, storeErrorOf } from './sqlite-schema.ts'
+import { type OpenedSqlite, openSqlite, pragma, storeErrorOf } from './sqlite-schema.ts'
 import {
   type ListRequest,
   type ListResult,
@@ -59,8 +59,19 @@ interface Row {
  * (`openWorkerLog` in `node/`), in tests and the simulator in place.
  */
 export function openSqliteLog(options: SqliteLogOptions): Log {
-  const { database, id, ...state } = openSqlite(options)
+  const { database, id, ...state } = openWithRoom(options)
   return new SqliteLog(options, database, { id, ...state })
+}
+
+/** Opening writes a little: on a full disk the reserve makes room for it. */
+function openWithRoom(options: SqliteLogOptions): OpenedSqlite {
+  try {
+    return openSqlite(options)
+  } catch (error) {
+    if (options.reserve === undefined || !(error instanceof StoreError && error.kind === 'full')) throw error
+    options.reserve.release()
+    return openSqlite(options)
+  }
 }
 
 class SqliteLog implements Log {

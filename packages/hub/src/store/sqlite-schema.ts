@@ -101,7 +101,7 @@ function prepare(database: DatabaseSync, newId: string): Omit<OpenedSqlite, 'dat
   database.exec('COMMIT')
   // After a failed sync the log's pages may be in the page cache only, marked clean. Copied into the file and synced
   // there, what readers will see from now on is certain to survive.
-  database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  if (pragma(database, 'wal_checkpoint(TRUNCATE)') !== 0) throw new StoreError('broken', 'SQLite refused a checkpoint')
   return readState(database)
 }
 
