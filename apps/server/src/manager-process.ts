@@ -8,6 +8,7 @@ import type { LocalServers } from '@orrery/provider-postgresql'
 import { chooseFreePort, createLocalServers, postgresql } from '@orrery/provider-postgresql'
 import { addGarbageCollector, createEventRecorder, createManager, createNamespaceController } from '@orrery/runtime'
 import { Registry } from 'prom-client'
+import { serveHealth } from './health-endpoint.ts'
 import { createEngineMetrics } from './metrics.ts'
 
 const SYSTEM_NAMESPACE = 'orrery-system'
@@ -29,11 +30,8 @@ export interface ManagerProcessOptions {
   readonly log: Logger
   /** Called when everything is installed and the controllers run. */
   readonly onReady: () => void
-  /** Called once with the process's metrics and health, for whoever serves them. */
-  readonly onStarted: (started: {
-    readonly metrics: Registry
-    readonly health: () => { readonly ready: boolean }
-  }) => void
+  /** Port of the health endpoint on the loopback interface; none when undefined. */
+  readonly healthPort: number | undefined
   /** Whether a clean end also stops the servers that instances run on this machine. */
   readonly stopServers: boolean
 }
@@ -76,7 +74,10 @@ export async function runManager(options: ManagerProcessOptions, signal: AbortSi
       manager.add(createNamespaceController({ clock: systemClock, last: lastOf(providers) }))
       addGarbageCollector({ manager, events, log })
     }
-    options.onStarted({ metrics, health: () => manager.health() })
+    await using stack = new AsyncDisposableStack()
+    if (options.healthPort !== undefined) {
+      stack.use(await serveHealth({ port: options.healthPort, metrics, health: () => manager.health() }))
+    }
     const running = manager.run(signal)
     options.onReady()
     await running

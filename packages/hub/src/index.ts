@@ -8,4 +8,8 @@ export type {
   ResourceRule,
   UserInfo,
 } from './auth/auth.ts'
+export type { KnownToken } from './auth/authenticator.ts'
+export { createAuthenticator, parseTokenFile, TokenFileError } from './auth/authenticator.ts'
+export { createDefaultAuthorizer } from './auth/default-authorizer.ts'
+export { createHub } from './create-hub.ts'
 export type { Hub, HubOptions, Peer } from './hub.ts'

@@ -1,0 +1,48 @@
+import { ConnectionError } from '@orrery/client'
+import { KubeconfigError } from '@orrery/client/node'
+import { TokenFileError } from '@orrery/hub'
+import { KeyFileError, PkiError } from '@orrery/hub/node'
+import { StoreError } from '@orrery/hub/store'
+
+/** What went wrong and what to do, in the words of whoever started the process. No stack: the log has it. */
+export function explainError(
+  error: unknown,
+  context: { readonly port?: number; readonly dataDirectory: string },
+): string {
+  if (error instanceof StoreError) return `${error.message}${storeHint(error, context.dataDirectory)}`
+  if (hasCode(error, 'EADDRINUSE')) {
+    return `Port ${context.port ?? ''} is in use. Another hub may be running; choose another with --port N (and another --data-dir DIR).`
+  }
+  if (hasCode(error, 'EACCES'))
+    return `${error.message}. Run as a user who may write to ${context.dataDirectory}, or choose another --data-dir DIR.`
+  if (hasCode(error, 'ENOSPC'))
+    return `There is no space left on the disk of ${context.dataDirectory}. Free some and start again; nothing is lost.`
+  if (error instanceof ConnectionError)
+    return `The API server cannot be reached: ${error.message}. Check the kubeconfig and whether the server runs.`
+  const ours = [KubeconfigError, TokenFileError, KeyFileError, PkiError].some((type) => error instanceof type)
+  if (ours && error instanceof Error) return error.message
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+function storeHint(error: StoreError, dataDirectory: string): string {
+  switch (error.kind) {
+    case 'locked':
+      return ` Another process uses ${dataDirectory}; stop it, or choose another --data-dir DIR (and --port N).`
+    case 'newer-format':
+      return ' Start it with the version of Orrery that wrote it, or a newer one.'
+    case 'corrupt':
+      return ` Nothing was changed. Restore ${dataDirectory} from a backup.`
+    case 'full':
+      return ' Free some space on its disk and start again; nothing is lost.'
+    case 'broken':
+    case 'closed':
+    case 'compacted':
+    case 'future':
+    case 'slow-watcher':
+      return ''
+  }
+}
+
+function hasCode(error: unknown, code: string): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && error.code === code
+}
