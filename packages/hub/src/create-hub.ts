@@ -11,6 +11,7 @@ import type { HealthCheck } from './http/health.ts'
 import { Inflight, inflightLimits } from './http/inflight.ts'
 import { RequestMetrics } from './http/metrics.ts'
 import type { Hub, HubOptions } from './hub.ts'
+import { hubKinds } from './kinds.ts'
 import { bootstrap } from './registry/bootstrap.ts'
 import { type Catalogue, createCatalogue } from './registry/catalogue.ts'
 import type { HubCore, Strategy } from './registry/core.ts'
@@ -32,6 +33,11 @@ export interface Kinds {
 const catchUpMs = 3000
 
 /** Starts a hub over an open store, which stays the caller's. Resolves when it is ready to serve. */
+export function createHub(options: HubOptions): Promise<Hub> {
+  return createHubOf(hubKinds, options)
+}
+
+/** A hub that serves the given kinds. */
 export async function createHubOf(kinds: Kinds, options: HubOptions): Promise<Hub> {
   const { store, clock, random, log } = options
   const closing = new AbortController()

@@ -1,4 +1,5 @@
 import type { FieldError, HttpRequest, JsonObject, ResourceInfo } from '@orrery/api'
+import { reviewDefinitions } from '../builtin/reviews.ts'
 import { contentTypeOf, mediaTypes, parseText, readBody } from '../http/body.ts'
 import { badRequest, invalid, unsupportedMediaType } from '../http/errors.ts'
 import type { ProtobufDecoder } from '../registry/decode.ts'
@@ -6,16 +7,7 @@ import { isObject, objectAt, textAt } from '../registry/json-access.ts'
 import type { AccessAttributes, Authorizer, UserInfo } from './auth.ts'
 
 /** Create-only resources that answer a question about access; nothing of them is stored. */
-export const reviewResources: readonly ResourceInfo[] = [
-  review('authentication.k8s.io', 'SelfSubjectReview'),
-  review('authorization.k8s.io', 'SelfSubjectAccessReview'),
-  review('authorization.k8s.io', 'SelfSubjectRulesReview'),
-]
-
-function review(group: string, kind: string): ResourceInfo {
-  const singular = kind.toLowerCase()
-  return { group, version: 'v1', kind, plural: `${singular}s`, singular, namespaced: false }
-}
+export const reviewResources: readonly ResourceInfo[] = reviewDefinitions.map((definition) => definition.info)
 
 /** The review resource at an address, or undefined. */
 export function findReview(target: { readonly group: string; readonly version: string; readonly resource: string }) {
@@ -53,7 +45,8 @@ async function readReview({ info, request, decodeProtobuf }: ReviewInput): Promi
   const bytes = await readBody(request)
   const contentType = contentTypeOf(request.headers)
   const format = contentType === mediaTypes.json ? 'json' : contentType === mediaTypes.yaml ? 'yaml' : undefined
-  if (contentType === mediaTypes.protobuf) return checked(info, decodeProtobuf(bytes))
+  if (contentType === mediaTypes.protobuf)
+    return checked(info, decodeProtobuf(bytes, { apiVersion: `${info.group}/${info.version}`, kind: info.kind }))
   if (format === undefined) throw unsupportedMediaType([mediaTypes.json, mediaTypes.yaml, mediaTypes.protobuf])
   const { value } = parseText(bytes, format, `the object provided is unrecognized (must be of type ${info.kind})`)
   if (!isObject(value)) throw badRequest(`the body must be a ${info.kind}`)

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import { stringifyJson } from '@orrery/api'
-import type { ResourceDefinition } from '../builtin/builtin.ts'
+import { reviewDefinitions } from '../builtin/reviews.ts'
+import type { OpenApiKind } from '../openapi/open-api-kind.ts'
 import type { Catalogue, GroupVersion } from '../registry/catalogue.ts'
+import { allGroups } from './legacy.ts'
 
-/** Builds one OpenAPI v3 document over the definitions of a group version. */
-export type OpenApiBuilder = (definitions: readonly ResourceDefinition[]) => unknown
+/** Builds one OpenAPI v3 document over the kinds of a group version. */
+export type OpenApiBuilder = (kinds: readonly OpenApiKind[]) => unknown
 
 export interface OpenApiDocument {
   readonly bytes: Uint8Array
@@ -29,23 +31,24 @@ export class OpenApiDocuments {
   /** The document at `api/v1` or `apis/<group>/<version>`, or undefined. */
   find(catalogue: Catalogue, path: string): OpenApiDocument | undefined {
     const version = this.#versions(catalogue).get(path)
-    return version === undefined ? undefined : this.#document(version)
+    return version === undefined ? undefined : this.#document(path, version)
   }
 
   /** The index of all documents: `GET /openapi/v3`. */
   index(catalogue: Catalogue): unknown {
     const paths: Record<string, { readonly serverRelativeURL: string }> = {}
     for (const [path, version] of this.#versions(catalogue)) {
-      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#document(version).hash}` }
+      paths[path] = { serverRelativeURL: `/openapi/v3/${path}?hash=${this.#document(path, version).hash}` }
     }
     return { paths }
   }
 
-  #document(version: GroupVersion): OpenApiDocument {
+  #document(path: string, version: GroupVersion): OpenApiDocument {
     const known = this.#documents.get(version)
     if (known !== undefined) return known
     const definitions = [...version.resources.values()].map((resource) => resource.definition)
-    const bytes = Buffer.from(stringifyJson(this.#build(definitions)))
+    const reviews = reviewDefinitions.filter(({ info }) => path === `apis/${info.group}/${info.version}`)
+    const bytes = Buffer.from(stringifyJson(this.#build([...definitions, ...reviews])))
     const document = { bytes, hash: createHash('sha512').update(bytes).digest('hex').toUpperCase() }
     this.#documents.set(version, document)
     return document
@@ -54,7 +57,7 @@ export class OpenApiDocuments {
   /** By path. A group version whose resources are the same as before stays the same object, and so its document. */
   #versions(catalogue: Catalogue): ReadonlyMap<string, GroupVersion> {
     const next = new Map<string, GroupVersion>()
-    for (const group of catalogue.groups) {
+    for (const group of allGroups(catalogue)) {
       for (const version of group.versions) {
         const path = group.name === '' ? `api/${version.version}` : `apis/${group.name}/${version.version}`
         const before = this.#known.get(path)

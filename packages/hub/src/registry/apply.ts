@@ -19,7 +19,7 @@ export async function applyFromBody(
 ): Promise<{ readonly created: boolean; readonly object: ServedObject }> {
   const { resource, info, http, target } = request
   const options = writeOptions({ kind: 'PatchOptions', query: info.query, headers: http.headers, apply: true })
-  const config = readConfig(request, options, await readBody(http))
+  const config = readConfig(core, request, options, await readBody(http))
   const key = objectKey(resource, target.namespace, target.name)
   const change = (live: JsonObject, cached: CachedObject) => applied({ core, request, options, config, live, cached })
   if (core.cache.get(key) !== undefined || target.subresource !== '') {
@@ -28,7 +28,7 @@ export async function applyFromBody(
   return createApplied({ core, request, options, config, change })
 }
 
-function readConfig(request: RegistryRequest, options: WriteOptions, bytes: Uint8Array): JsonObject {
+function readConfig(core: HubCore, request: RegistryRequest, options: WriteOptions, bytes: Uint8Array): JsonObject {
   const { resource, target } = request
   const { value, duplicates } = parseText(bytes, 'yaml', 'error decoding YAML')
   const problems = duplicates.map((path) => `key "${path}" already set in map`)
@@ -47,7 +47,7 @@ function readConfig(request: RegistryRequest, options: WriteOptions, bytes: Uint
   if (metadata['managedFields'] !== undefined) throw badRequest('metadata.managedFields must be nil')
   if (metadata['name'] === undefined || metadata['name'] === null) metadata['name'] = target.name
   checkAddress(request, metadata)
-  const reset = resetFields(resource, target.subresource, config)
+  const reset = resetFields(core, resource, target.subresource, config)
   return { ...without(config, ...reset), metadata }
 }
 
@@ -67,7 +67,7 @@ function applied({ core, request, options, config, live, cached }: AppliedInput)
   if (cached !== undefined && textAt(metadata, 'resourceVersion') !== '') {
     checkVersion(resource, target.name, metadata, cached)
   }
-  const outcome = asApiError(request, () =>
+  const outcome = asApiError(() =>
     applyServerSide({
       ...(live === undefined ? {} : { live }),
       config,
@@ -76,12 +76,12 @@ function applied({ core, request, options, config, live, cached }: AppliedInput)
       apiVersion: resource.apiVersion,
       time: formatTime(core.clock.now()),
       force: options.force,
-      resetFields: resetFields(resource, target.subresource, config),
+      resetFields: resetFields(core, resource, target.subresource, config),
       ...(target.subresource === '' ? {} : { subresource: target.subresource }),
     }),
   )
   if (outcome.state === 'conflict') throw applyConflict(outcome.conflicts)
-  const { object, errors } = shapeObject(cloneObject(outcome.object), resource)
+  const { object, errors } = shapeObject(cloneObject(outcome.object), resource, request.warnings)
   const wanted = textAt(metadata, 'uid')
   const found = textAt(objectAt(live ?? {}, 'metadata'), 'uid')
   if (live !== undefined && wanted !== '' && wanted !== found) {
@@ -124,16 +124,15 @@ async function createApplied({ core, request, options, config, change }: CreateA
   }
 }
 
-function asApiError<T>(request: RegistryRequest, apply: () => T): T {
+function asApiError<T>(apply: () => T): T {
   try {
     return apply()
   } catch (error) {
     if (!(error instanceof PatchError)) throw error
     if (error.kind === 'too-large') throw requestTooLarge(maxBodyBytes)
     if (error.kind === 'malformed') throw badRequest(error.message, error)
-    const { target, resource } = request
-    const details = { name: target.name, kind: resource.definition.info.kind }
-    throw new ApiError({ code: 422, reason: 'Invalid', message: error.message, details, cause: error })
+    // Without details: with them kubectl would print the name of the object in place of this message.
+    throw new ApiError({ code: 422, reason: 'Invalid', message: error.message, cause: error })
   }
 }
 

@@ -36,6 +36,8 @@ export interface Strategy {
   readonly checkDelete?: (name: string) => void
   /** Whether something other than `metadata.finalizers` still holds a terminating object. */
   readonly isHeld?: (object: JsonObject) => boolean
+  /** Top-level fields that nobody owns through the main endpoint, because the server looks after them. */
+  readonly resetFields?: readonly string[]
   /** Runs a write alone among writes of this kind, for kinds whose objects constrain each other. */
   readonly exclusively?: <T>(write: () => Promise<T>) => Promise<T>
 }

@@ -6,7 +6,7 @@ import { revision } from '../store/store.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
 import { decodeBody, shapeObject, strictProblems, validateFields } from './decode.ts'
 import { type MutableObject, objectAt, textAt } from './json-access.ts'
-import { dedupeOwners, mutableMetadata, resetFields, wipeServerOwned } from './metadata-rules.ts'
+import { mutableMetadata, resetFields, wipeServerOwned } from './metadata-rules.ts'
 import { objectKey, resourcePrefix, type ServedResource } from './served-resource.ts'
 import { encodeStored, servedBytes, serveObject } from './stored-form.ts'
 import { settleNamespace, validateObject } from './validate.ts'
@@ -25,7 +25,7 @@ export async function createFromBody(core: HubCore, request: RegistryRequest): P
   const bytes = await readBody(http)
   const { decodeProtobuf } = core
   const { value, duplicates } = decodeBody({ bytes, headers: http.headers, resource, decodeProtobuf })
-  const { object, unknown, errors } = shapeObject(value, resource)
+  const { object, unknown, errors } = shapeObject(value, resource, request.warnings)
   validateFields({
     problems: strictProblems(duplicates, unknown),
     level: options.fieldValidation,
@@ -69,7 +69,6 @@ async function createAlone(core: HubCore, request: RegistryRequest, input: Creat
   metadata['creationTimestamp'] = formatTime(core.clock.now())
   if (definition.generation) metadata['generation'] = 1
   if (definition.status) delete object['status']
-  dedupeOwners(metadata, warnings)
   definition.prepare?.(object, undefined)
   const tracked = input.tracked ? object : track(core, resource, object, options)
   // What the hub adds on its own account belongs to no field manager.
@@ -90,7 +89,7 @@ function track(core: HubCore, resource: ServedResource, next: JsonObject, option
   const { schema } = resource.definition
   const time = formatTime(core.clock.now())
   const { apiVersion } = resource
-  const reset = resetFields(resource, '', next)
+  const reset = resetFields(core, resource, '', next)
   return { ...trackUpdate({ next, schema, manager: options.fieldManager, apiVersion, time, resetFields: reset }) }
 }
 

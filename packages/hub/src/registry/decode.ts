@@ -4,12 +4,16 @@ import { badRequest, invalid, unsupportedMediaType } from '../http/errors.ts'
 import type { FieldValidation } from '../http/options.ts'
 import type { Warnings } from '../http/warnings.ts'
 import { isObject, type MutableObject, objectAt, textAt } from './json-access.ts'
+import { dedupeOwners } from './metadata-rules.ts'
 import { decodeMetadata } from './object-meta.ts'
 import type { ServedResource } from './served-resource.ts'
 import { dropNulls } from './typed-nulls.ts'
 
-/** Decodes the Kubernetes protobuf envelope of a built-in kind to its JSON form. Throws `ApiError` 400 or 415. */
-export type ProtobufDecoder = (bytes: Uint8Array) => JsonObject
+/** Decodes the Kubernetes protobuf envelope of a known kind to its JSON form. `expected` serves bodies without a type. Throws `ApiError` 400. */
+export type ProtobufDecoder = (
+  bytes: Uint8Array,
+  expected?: { readonly apiVersion: string; readonly kind: string },
+) => JsonObject
 
 /** A request body as a value, before it is known to be an object of the right kind. */
 export interface BodyValue {
@@ -33,7 +37,7 @@ export function decodeBody({ bytes, headers, resource, decodeProtobuf }: DecodeI
   const contentType = contentTypeOf(headers)
   const unrecognized = `the object provided is unrecognized (must be of type ${kind})`
   if (contentType === mediaTypes.protobuf && !resource.definition.custom) {
-    return { value: decodeProtobuf(bytes), duplicates: [] }
+    return { value: decodeProtobuf(bytes, { apiVersion: resource.apiVersion, kind }), duplicates: [] }
   }
   const format = contentType === mediaTypes.json ? 'json' : contentType === mediaTypes.yaml ? 'yaml' : undefined
   if (format === undefined) {
@@ -57,13 +61,14 @@ export interface ShapedObject {
  * Checks apiVersion and kind, decodes metadata, prunes unknown fields and fills defaults. The value must
  * be fresh from a parser: it is changed. Throws 400, or 422 for a foreign kind of custom resource.
  */
-export function shapeObject(value: Json, resource: ServedResource): ShapedObject {
+export function shapeObject(value: Json, resource: ServedResource, warnings: Warnings): ShapedObject {
   const { definition, apiVersion, schema } = resource
   const { info, custom } = definition
   const source = value === null && !custom ? {} : value
   if (!isObject(source)) throw badRequest(`${typedText(resource)}: the body must be an object`)
   checkType(source, resource)
   const { metadata, unknown } = withPrefix(resource, () => decodeMetadata(source['metadata']))
+  dedupeOwners(metadata, warnings)
   const object: MutableObject = { apiVersion, kind: info.kind, metadata }
   for (const [key, member] of Object.entries(source)) {
     if (key === 'apiVersion' || key === 'kind' || key === 'metadata') continue

@@ -1,5 +1,6 @@
 import type { FieldError, Json, JsonObject } from '@orrery/api'
 import type { Warnings } from '../http/warnings.ts'
+import type { HubCore } from './core.ts'
 import { isObject, type MutableObject, objectAt, objectsAt, textAt, textsAt } from './json-access.ts'
 import type { ServedResource } from './served-resource.ts'
 
@@ -95,10 +96,16 @@ export function changesGeneration(
   return false
 }
 
-/** Top-level fields that a write through this endpoint neither changes nor comes to own. */
-export function resetFields(resource: ServedResource, subresource: string, object: JsonObject): readonly string[] {
-  if (subresource === '') return resource.definition.status ? ['status'] : []
-  if (subresource !== 'status') return []
+/** Top-level fields that a write through this endpoint does not come to own. */
+export function resetFields(
+  core: HubCore,
+  resource: ServedResource,
+  subresource: string,
+  object: JsonObject,
+): readonly string[] {
+  const ofServer = core.strategies.get(resource.prefix)?.resetFields ?? []
+  if (subresource === '') return resource.definition.status ? ['status', ...ofServer] : ofServer
+  if (subresource !== 'status') return ofServer
   return Object.keys(object).filter((key) => !['apiVersion', 'kind', 'metadata', 'status'].includes(key))
 }
 

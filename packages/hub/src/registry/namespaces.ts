@@ -1,6 +1,7 @@
+import type { JsonObject } from '@orrery/api'
 import { forbidden } from '../http/errors.ts'
 import type { Strategy } from './core.ts'
-import { objectAt, textsAt } from './json-access.ts'
+import { type MutableObject, objectAt, textsAt } from './json-access.ts'
 
 /** Made at start, and the first three never deleted: clients and controllers count on them. */
 export const bootstrapNamespaces = ['default', 'kube-system', 'kube-public', 'orrery-system'] as const
@@ -12,7 +13,9 @@ export const namespaceStrategy: Strategy = {
   prepare: (object, old) => {
     // Of a new object only: later, status is a matter of its subresource.
     if (old === undefined) object['status'] = { phase: 'Active' }
+    else keepFinalizers(object, old)
   },
+  resetFields: ['spec'],
   markDeleted: (object) => {
     object['status'] = { ...objectAt(object, 'status'), phase: 'Terminating' }
   },
@@ -22,4 +25,11 @@ export const namespaceStrategy: Strategy = {
     }
   },
   isHeld: (object) => textsAt(objectAt(object, 'spec'), 'finalizers').length > 0,
+}
+
+/** Finalizers of the spec leave through `/finalize` alone: there the controller says that its work is done. */
+function keepFinalizers(object: MutableObject, old: JsonObject): void {
+  const live = textsAt(objectAt(old, 'spec'), 'finalizers')
+  const added = textsAt(objectAt(object, 'spec'), 'finalizers').filter((finalizer) => !live.includes(finalizer))
+  object['spec'] = { ...objectAt(object, 'spec'), finalizers: [...live, ...added] }
 }

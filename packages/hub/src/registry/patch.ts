@@ -130,7 +130,7 @@ function shapePatched(patched: Json, request: RegistryRequest) {
   if (!isObject(patched)) throw invalidPatch(stringifyForError(patched, resource), 'the result is not an object')
   checkPatchedType(patched, resource, target.name)
   try {
-    return shapeObject(cloneObject(patched), resource)
+    return shapeObject(cloneObject(patched), resource, request.warnings)
   } catch (error) {
     if (!(error instanceof ApiError) || error.code !== 400) throw error
     throw invalidPatch(stringifyForError(patched, resource), error.message)

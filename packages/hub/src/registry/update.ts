@@ -10,7 +10,6 @@ import { decodeBody, shapeObject, strictProblems, validateFields } from './decod
 import { type MutableObject, objectAt, textAt, textsAt } from './json-access.ts'
 import {
   changesGeneration,
-  dedupeOwners,
   keepServerOwned,
   mutableMetadata,
   resetFields,
@@ -50,7 +49,7 @@ export async function updateFromBody(
   const bytes = await readBody(http)
   const { decodeProtobuf } = core
   const { value, duplicates } = decodeBody({ bytes, headers: http.headers, resource, decodeProtobuf })
-  const shaped = shapeObject(value, resource)
+  const shaped = shapeObject(value, resource, request.warnings)
   const problems = strictProblems(duplicates, shaped.unknown)
   validateFields({ problems, level: options.fieldValidation, resource, warnings: request.warnings })
   const metadata = mutableMetadata(shaped.object)
@@ -154,7 +153,6 @@ async function completeUpdate({ core, request, live, change, options }: Complete
   const metadata = mutableMetadata(object)
   delete metadata['resourceVersion']
   keepServerOwned(metadata, liveMetadata)
-  dedupeOwners(metadata, warnings)
   if (subresource === '') definition.prepare?.(object, live)
   const next = change.tracked ? object : track({ core, resource, live, next: object, options, subresource })
   if (definition.custom && subresource === 'status') {
@@ -215,7 +213,7 @@ function track({ core, resource, live, next, options, subresource }: TrackInput)
       manager: options.fieldManager,
       apiVersion: resource.apiVersion,
       time: formatTime(core.clock.now()),
-      resetFields: resetFields(resource, subresource, next),
+      resetFields: resetFields(core, resource, subresource, next),
       ...(subresource === '' ? {} : { subresource }),
     }),
   }
