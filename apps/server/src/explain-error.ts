@@ -9,7 +9,8 @@ export function explainError(
   error: unknown,
   context: { readonly port?: number; readonly dataDirectory: string },
 ): string {
-  if (error instanceof StoreError) return `${error.message}${storeHint(error, context.dataDirectory)}`
+  if (error instanceof StoreError)
+    return `${error.message}${error.kind === 'locked' ? ' (--data-dir DIR, and --port N.)' : ''}`
   if (hasCode(error, 'EADDRINUSE')) {
     return `Port ${context.port ?? ''} is in use. Another hub may be running; choose another with --port N (and another --data-dir DIR).`
   }
@@ -22,25 +23,6 @@ export function explainError(
   const ours = [KubeconfigError, TokenFileError, KeyFileError, PkiError].some((type) => error instanceof type)
   if (ours && error instanceof Error) return error.message
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-}
-
-function storeHint(error: StoreError, dataDirectory: string): string {
-  switch (error.kind) {
-    case 'locked':
-      return ` Another process uses ${dataDirectory}; stop it, or choose another --data-dir DIR (and --port N).`
-    case 'newer-format':
-      return ' Start it with the version of Orrery that wrote it, or a newer one.'
-    case 'corrupt':
-      return ` Nothing was changed. Restore ${dataDirectory} from a backup.`
-    case 'full':
-      return ' Free some space on its disk and start again; nothing is lost.'
-    case 'broken':
-    case 'closed':
-    case 'compacted':
-    case 'future':
-    case 'slow-watcher':
-      return ''
-  }
 }
 
 function hasCode(error: unknown, code: string): error is Error & { readonly code: string } {
