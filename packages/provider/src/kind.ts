@@ -1,4 +1,5 @@
 import type { Clock, Logger, Schema, TypeOf } from '@orrery/api'
+import type { ExternalError } from './errors.ts'
 import type { Attempt, Safety } from './safety.ts'
 
 /**
@@ -80,10 +81,14 @@ export interface EffectContext<Client = unknown, Spec = unknown> extends KindCon
   readonly observed: Readonly<Record<string, unknown>> | undefined
 }
 
-/** `pending`: a long operation runs; `handle` is stored and given to `resume`. */
+/**
+ * `pending`: a long operation runs; `handle` is stored and given to `resume`. `failed`: the operation is over and
+ * did not do what it was to do; unlike a thrown error, it is no failure to ask.
+ */
 export type EffectResult =
   | { readonly state: 'done'; readonly externalId?: string }
   | { readonly state: 'pending'; readonly handle: unknown; readonly afterMs: number; readonly externalId?: string }
+  | { readonly state: 'failed'; readonly error: ExternalError }
 
 export type ProbeResult =
   | { readonly state: 'ready' }

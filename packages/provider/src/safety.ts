@@ -5,7 +5,10 @@
 export type Safety =
   /** The external name is unique in the system: a repetition or a late execution cannot make a second thing. */
   | { readonly type: 'name' }
-  /** The system honours an idempotency token for `lifetimeMs`; a retry sends the original request. */
+  /**
+   * The system honours an idempotency token for `lifetimeMs`; a retry sends the original request. After that
+   * `observe` must be able to find, by mark or name, what an unanswered call made.
+   */
   | { readonly type: 'token'; readonly lifetimeMs: number }
   /** A mark in the same request, found again by listing; exact within the declared lag and lateness. */
   | { readonly type: 'find'; readonly maxListLagMs: number }
@@ -65,7 +68,6 @@ export function settleStep(input: {
   readonly attempt: Attempt
   readonly safety: Safety
   readonly maxLateExecutionMs: number
-  readonly deleting: boolean
   readonly nowMs: number
 }): SettleStep {
   const { attempt, safety, nowMs } = input
@@ -81,7 +83,8 @@ export function settleStep(input: {
     case 'token': {
       if (attempt.effect !== 'create') return { type: 'observe' }
       const expires = Date.parse(attempt.startedAt) + safety.lifetimeMs - CLOCK_SKEW_MS
-      if (!input.deleting && nowMs < expires) return { type: 'resend' }
+      // Also to delete: only the answer names what is to be deleted, and the token keeps it from being a second one.
+      if (nowMs < expires) return { type: 'resend' }
       return nowMs < settledFrom ? { type: 'wait', untilMs: settledFrom } : { type: 'observe' }
     }
     case 'find': {

@@ -7,6 +7,8 @@ const MIN_INTERVAL_MS = 10
 const MAX_INTERVAL_MS = 10_000
 /** Each call that is let through shortens the pause by this share. */
 const RECOVERY = 0.9
+/** Every so many starts the longest waiting call goes first, so that a flood of changes starves nothing. */
+const STARVATION_BOUND = 16
 /** Waiting calls beyond this are refused; the queue of keys is the place to wait in. */
 const MAX_WAITING = 10_000
 
@@ -25,6 +27,7 @@ export class Budget {
   readonly #random: Random
   readonly #waiting: Waiter[] = []
   #running = 0
+  #starts = 0
   #intervalMs = 0
   #nextMono = 0
 
@@ -89,7 +92,9 @@ export class Budget {
   }
 
   #startNext(): void {
-    const urgent = this.#waiting.findIndex((waiter) => waiter.priority === 'change')
+    this.#starts += 1
+    const isPatient = this.#starts % STARVATION_BOUND === 0
+    const urgent = isPatient ? 0 : this.#waiting.findIndex((waiter) => waiter.priority === 'change')
     const [next] = this.#waiting.splice(Math.max(urgent, 0), 1)
     if (next === undefined) return
     this.#running += 1

@@ -1,8 +1,8 @@
 import type { Kind } from '@orrery/api'
-import { equalJson, formatTime, keyOf, setCondition } from '@orrery/api'
+import { equalJson, formatKey, formatTime, keyOf, setCondition } from '@orrery/api'
 import type { Informer } from '@orrery/client'
 import type { ControllerOptions, Outcome, ReconcileContext } from '@orrery/runtime'
-import { again } from '@orrery/runtime'
+import { again, done } from '@orrery/runtime'
 import { ExternalError } from '../errors.ts'
 import type { ProviderConfigObject } from '../kinds.ts'
 import { resolveConfig } from './config.ts'
@@ -30,10 +30,14 @@ export function configController(
     watches: configWakers(world, provider, configs.informer),
     reconcile: async (context) => {
       const config = configs.informer.get(context.key)
-      if (config === undefined) return { type: 'done' }
+      const id = formatKey(context.key)
+      if (config === undefined) {
+        quiet.delete(id)
+        return done
+      }
       const changed = await reconcileConfig({ world, provider, kind: configs.kind }, config, context)
-      const polls = changed ? 0 : (quiet.get(config.metadata.uid ?? '') ?? 0)
-      quiet.set(config.metadata.uid ?? '', polls + 1)
+      const polls = changed ? 0 : (quiet.get(id) ?? 0)
+      quiet.set(id, polls + 1)
       return after(world, polls)
     },
   }

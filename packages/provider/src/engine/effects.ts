@@ -29,38 +29,51 @@ const DEFAULT_EFFECT_TIMEOUT_MS = 60_000
 
 /**
  * The protocol of an effect: a durable attempt, then the one call it licenses, then the outcome in the draft
- * of the status (the caller commits it with whatever else changed). Throws only when the attempt could not
- * be recorded, in which case nothing was sent.
+ * of the status (the caller commits it with whatever else changed). The connection's budget comes first, for
+ * a licence must not run out while its call waits for its turn. Throws only when the attempt could not be
+ * recorded, in which case nothing was sent.
  */
 export async function runEffect(session: Session, request: EffectRequest): Promise<EffectOutcome> {
-  const { world } = session
-  const attempt = newAttempt(session, request)
-  const licensedUntilMono = Math.min(world.clock.mono() + world.timing.sendWindowMs, world.leadership.validUntilMono())
-  session.set({ attempt })
-  await session.commit()
+  const call: { attempt: Attempt | undefined; sent: boolean } = { attempt: undefined, sent: false }
+  try {
+    return await budgeted(session, request, async () => {
+      const attempt = newAttempt(session, request)
+      const send = licensedSend(session, attempt, () => {
+        call.sent = true
+      })
+      session.set({ attempt })
+      await session.commit()
+      call.attempt = attempt
+      const { resume, context, changed, observed } = request
+      const desired = resume === undefined ? context.desired : resume.request
+      return recordSuccess(
+        session,
+        attempt,
+        await callEffect(session, request, { ...context, desired, attempt, send, changed, observed }),
+      )
+    })
+  } catch (error) {
+    if (call.attempt !== undefined) return recordFailure(session, request, { error, ...call, attempt: call.attempt })
+    // There was no turn for the call; nothing was recorded, and what was open stays so.
+    if (error instanceof ExternalError || error instanceof NotSentError) return { state: 'failed', error }
+    throw error
+  }
+}
+
+/** Lets one call through, and only while the attempt and the lease allow it by both clocks. */
+function licensedSend(session: Session, attempt: Attempt, onSend: () => void): Send {
+  const { clock, leadership, timing } = session.world
+  const untilMono = Math.min(clock.mono() + timing.sendWindowMs, leadership.validUntilMono())
   let sent = false
-  const send: Send = (call) => {
+  return (call) => {
     if (sent) throw new NotSentError('An effect is one external mutation; a second one was not sent.')
-    const expired = world.clock.mono() >= licensedUntilMono || world.clock.now() >= Date.parse(attempt.sendBefore)
+    const expired = clock.mono() >= untilMono || clock.now() >= Date.parse(attempt.sendBefore)
     if (expired || session.signal.aborted) {
       throw new NotSentError('The attempt no longer licenses its call; it was not sent.')
     }
     sent = true
+    onSend()
     return call()
-  }
-  const context: EffectContext = {
-    ...request.context,
-    desired: request.resume === undefined ? request.context.desired : request.resume.request,
-    attempt,
-    send,
-    changed: request.changed,
-    observed: request.observed,
-  }
-  try {
-    const result = await callEffect(session, request, context)
-    return recordSuccess(session, attempt, result)
-  } catch (error) {
-    return recordFailure(session, attempt, { error, sent })
   }
 }
 
@@ -85,7 +98,7 @@ async function callEffect(session: Session, request: EffectRequest, context: Eff
   const { entry } = session
   const { definition } = entry
   const timeoutMs = definition.effectTimeoutMs ?? DEFAULT_EFFECT_TIMEOUT_MS
-  return await timedCall(session, { verb: request.effect, timeoutMs, ...request }, async (signal) => {
+  return await timed(session, { verb: request.effect, timeoutMs }, async (signal) => {
     const bounded = { ...context, signal }
     switch (request.effect) {
       case 'create':
@@ -98,47 +111,56 @@ async function callEffect(session: Session, request: EffectRequest, context: Eff
   })
 }
 
+interface Access {
+  readonly connection: Connection | undefined
+  readonly priority: 'change' | 'resync'
+}
+
+interface Limits {
+  readonly verb: string
+  readonly timeoutMs: number
+}
+
 /** One external call: over the connection's budget, with a deadline, counted and timed. */
 export async function timedCall<T>(
   session: Session,
-  options: {
-    readonly verb: string
-    readonly timeoutMs: number
-    readonly connection: Connection | undefined
-    readonly priority: 'change' | 'resync'
-  },
+  options: Access & Limits,
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
+  return await budgeted(session, options, async () => await timed(session, options, call))
+}
+
+async function budgeted<T>(session: Session, access: Access, run: () => Promise<T>): Promise<T> {
+  if (access.connection === undefined) return await run()
+  const { priority } = access
+  return await session.entry.provider.pool.use(access.connection, { priority, signal: session.signal }, run)
+}
+
+async function timed<T>(session: Session, limits: Limits, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { world, entry } = session
+  const { verb, timeoutMs } = limits
   const deadline = new AbortController()
   const signal = AbortSignal.any([session.signal, deadline.signal])
-  const run = async () => {
-    using _timer = world.clock.schedule(options.timeoutMs, () => {
-      deadline.abort(
-        new ExternalError({
-          class: 'unknown',
-          reason: 'Timeout',
-          message: `The system did not answer within ${options.timeoutMs / 1000} s.`,
-        }),
-      )
-    })
-    const startedMono = world.clock.mono()
-    const finish = (result: string) =>
-      world.metrics.externalCall(
-        { kind: entry.id, verb: options.verb, result },
-        (world.clock.mono() - startedMono) / 1000,
-      )
-    try {
-      const value = await abortable(call(signal), signal)
-      finish('ok')
-      return value
-    } catch (error) {
-      finish(error instanceof ExternalError ? error.class : 'error')
-      throw error
-    }
+  using _timer = world.clock.schedule(timeoutMs, () => {
+    deadline.abort(
+      new ExternalError({
+        class: 'unknown',
+        reason: 'Timeout',
+        message: `The system did not answer within ${timeoutMs / 1000} s.`,
+      }),
+    )
+  })
+  const startedMono = world.clock.mono()
+  const finish = (result: string) =>
+    world.metrics.externalCall({ kind: entry.id, verb, result }, (world.clock.mono() - startedMono) / 1000)
+  try {
+    const value = await abortable(call(signal), signal)
+    finish('ok')
+    return value
+  } catch (error) {
+    finish(error instanceof ExternalError ? error.class : 'error')
+    throw error
   }
-  if (options.connection === undefined) return await run()
-  return await entry.provider.pool.use(options.connection, { priority: options.priority, signal: session.signal }, run)
 }
 
 // A client library that ignores its signal must not hold the reconcile beyond its deadline.
@@ -156,6 +178,7 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T
 }
 
 function recordSuccess(session: Session, attempt: Attempt, result: EffectResult): EffectOutcome {
+  if (result.state === 'failed') throw result.error
   if (result.state === 'pending') {
     session.set({ attempt: { ...attempt, handle: result.handle } })
     return { state: 'pending', afterMs: result.afterMs }
@@ -166,18 +189,32 @@ function recordSuccess(session: Session, attempt: Attempt, result: EffectResult)
 
 function recordFailure(
   session: Session,
-  attempt: Attempt,
-  failure: { readonly error: unknown; readonly sent: boolean },
+  request: EffectRequest,
+  failure: { readonly error: unknown; readonly attempt: Attempt; readonly sent: boolean },
 ): EffectOutcome {
-  const { error, sent } = failure
-  const known = !sent || (error instanceof ExternalError && error.class !== 'unknown')
-  if (known) {
-    session.clear('attempt')
+  const { error, attempt, sent } = failure
+  const isRefusal = error instanceof ExternalError && error.class !== 'unknown'
+  if (!sent || isRefusal) {
+    if (!mayBeEarlier(session, request, { isRefusal })) session.clear('attempt')
     return { state: 'failed', error }
   }
   const why = error instanceof ExternalError ? error.message : 'The call failed without an answer.'
   session.set({ attempt: { ...attempt, unknown: why } })
   return { state: 'unknown', error }
+}
+
+/**
+ * That this call did nothing says nothing of an earlier one that was not answered. Its token must live on, and
+ * a refusal, e.g. because the name is taken, may be its work: then what is outside has to be looked at again.
+ */
+function mayBeEarlier(session: Session, request: EffectRequest, call: { readonly isRefusal: boolean }): boolean {
+  const { resume, effect } = request
+  const nowMs = session.world.clock.now()
+  if (resume !== undefined) {
+    return !call.isRefusal || nowMs < lateUntil(resume, session.entry.definition.maxLateExecutionMs)
+  }
+  const settling = session.status.settling?.create
+  return effect === 'create' && call.isRefusal && settling !== undefined && nowMs < Date.parse(settling)
 }
 
 /** Closes an attempt whose outcome never became known, and remembers until when it could still take effect. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock, Random } from '@orrery/api'
+import { NotSentError } from '../errors.ts'
 import type { ProviderDefinition } from '../provider.ts'
 import { Budget } from './budget.ts'
 
@@ -16,6 +17,7 @@ interface Open {
   readonly connection: Connection
   users: number
   retired: boolean
+  isClosed: boolean
 }
 
 /**
@@ -56,27 +58,31 @@ export class ConnectionPool {
       }),
       identity: this.#provider.identify(input),
     }
-    const opened: Open = { fingerprint, connection, users: 0, retired: false }
+    const opened: Open = { fingerprint, connection, users: 0, retired: false, isClosed: false }
     this.#open.set(id, opened)
     this.#byConnection.set(connection, opened)
     return connection
   }
 
-  /** Runs one call over a connection, which stays open until it has returned. */
+  /**
+   * Runs one call over a connection, which stays open until it has returned. Throws `NotSentError` when the
+   * connection was replaced before: the caller looks up the config again.
+   */
   async use<T>(
     connection: Connection,
     options: { readonly priority: 'change' | 'resync'; readonly signal: AbortSignal },
     call: () => Promise<T>,
   ): Promise<T> {
     const open = this.#byConnection.get(connection)
-    if (open !== undefined) open.users += 1
+    if (open === undefined || open.isClosed) {
+      throw new NotSentError('The ProviderConfig or its credentials changed; the call is made over the new connection.')
+    }
+    open.users += 1
     try {
       return await connection.budget.run(options, call)
     } finally {
-      if (open !== undefined) {
-        open.users -= 1
-        if (open.retired && open.users === 0) this.#close(open)
-      }
+      open.users -= 1
+      if (open.retired && open.users === 0) this.#close(open)
     }
   }
 
@@ -98,6 +104,7 @@ export class ConnectionPool {
   }
 
   #close(open: Open): void {
+    open.isClosed = true
     const closing = this.#provider.close(open.connection.client).finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
   }

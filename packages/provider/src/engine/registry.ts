@@ -95,7 +95,7 @@ export class KindMemory {
   readonly #quiet = new Map<string, number>()
 
   /** The newest version known: the own last write until the informer has caught up with it. */
-  newest(informer: Informer<ManagedObject>, key: ObjectKey): ManagedObject | undefined {
+  newest(informer: Pick<Informer<ManagedObject>, 'get'>, key: ObjectKey): ManagedObject | undefined {
     const seen = informer.get(key)
     const written = this.#written.get(formatKey(key))
     if (seen === undefined || written === undefined) return seen

@@ -68,8 +68,13 @@ export async function reportUnknown(
 
 /** An external call failed. The condition says who can act; the queue's back-off decides when to try again. */
 export async function reportFailure(session: Session, error: unknown): Promise<Outcome> {
-  // Nobody's fault and nothing to tell: the lease or the window ran out, and the object is taken up again.
-  if (error instanceof NotSentError || session.signal.aborted) throw error
+  if (session.signal.aborted) throw error
+  if (error instanceof NotSentError) {
+    // Nobody's fault and nothing to tell: the window ran out, and the object is taken up again. But the
+    // attempt must not stay open, or its outcome would count as unknown.
+    await session.commit()
+    throw error
+  }
   if (!(error instanceof ExternalError)) {
     session.condition(
       'Synced',

@@ -34,7 +34,6 @@ export async function settle(session: Session, context: KindContext, access: Acc
     attempt,
     safety: session.entry.definition.safety[attempt.effect],
     maxLateExecutionMs: session.entry.definition.maxLateExecutionMs,
-    deleting: session.deleting,
     nowMs: session.world.clock.now(),
   })
   switch (step.type) {
@@ -96,6 +95,7 @@ async function resumeOperation(session: Session, attempt: Attempt, calling: Call
       return pending(attempt, result.afterMs)
     }
     session.clear('attempt')
+    if (result.state === 'failed') return { state: 'failed', error: result.error }
     return settledBy(session, attempt, { state: 'done', externalId: result.externalId })
   } catch (error) {
     return { state: 'failed', error }
@@ -137,7 +137,9 @@ export function conclude(
   closeUnanswered(session, settled.attempt, { fenced: settled.fenced })
   if (settled.attempt.effect !== 'create' || observation.state === 'absent') return
   const { mark } = observation
-  const foreign = mark !== undefined && mark !== null && mark.uid !== session.object.metadata.uid
+  const isMarked = session.entry.definition.safety.create.type === 'find'
+  // Where the mark is part of the request, what carries none was not made by it.
+  const foreign = mark !== undefined && (mark === null ? isMarked : mark.uid !== session.object.metadata.uid)
   if (!foreign && session.status.external === undefined) recordCreated(session, observation.externalId)
 }
 
