@@ -26,6 +26,8 @@ const MAX_CONNECTIONS = 6
 /** Connections to other databases than the administrative one, each of which would keep it from being dropped. */
 const MAX_OTHER_CONNECTIONS = 2
 const IDLE_MS = 5_000
+/** An idle session of ours must not stand in the way of a DBA who renames, drops or copies a database. */
+const OTHER_IDLE_MS = 100
 /** Application name of sessions that carry an effect; the fence ends them by it. */
 const ATTEMPT_PREFIX = 'orrery:'
 
@@ -180,9 +182,15 @@ export class PostgresClient {
     const pool = new pg.Pool({
       ...this.#settings({ ...this.address, database }),
       max: administrative ? MAX_CONNECTIONS : MAX_OTHER_CONNECTIONS,
-      idleTimeoutMillis: IDLE_MS,
+      idleTimeoutMillis: administrative ? IDLE_MS : OTHER_IDLE_MS,
     })
     pool.on('error', ignoreLateError)
+    // Only databases in use have a pool; there may be thousands of them.
+    pool.on('remove', () => {
+      if (!administrative && pool.totalCount === 0 && pool.waitingCount === 0 && this.#pools.get(database) === pool) {
+        this.#pools.delete(database)
+      }
+    })
     this.#pools.set(database, pool)
     return pool
   }

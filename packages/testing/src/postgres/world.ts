@@ -205,11 +205,13 @@ class World implements ManagedWorld {
       addGarbageCollector({ manager, events, log })
     }
     const stop = new AbortController()
-    const running = manager.run(stop.signal).finally(async () => {
-      await engine[Symbol.asyncDispose]()
-      await events[Symbol.asyncDispose]()
-    })
-    this.#manager = { stop, running }
+    const run = async () => {
+      await using parts = new AsyncDisposableStack()
+      parts.use(events)
+      parts.use(engine)
+      await manager.run(stop.signal)
+    }
+    this.#manager = { stop, running: run() }
   }
 
   async stopManager(): Promise<void> {

@@ -40,7 +40,7 @@ const atProvider = object({
   locale: string(),
   connectionLimit: integer(),
   allowConnections: boolean(),
-  extensions: array(string(), { 'x-kubernetes-list-type': 'set' }),
+  extensions: optional(array(string(), { 'x-kubernetes-list-type': 'set' })),
   oid: integer({ format: 'int64' }),
 })
 
@@ -125,14 +125,24 @@ const OBSERVE = `
          d.datconnlimit, d.datallowconn, shobj_description(d.oid, 'pg_database') AS comment
     FROM pg_database d WHERE d.datname = $1`
 
+/** What a server leaves behind when it was killed in the middle of DROP DATABASE: the contents are lost, only a drop is possible. */
+const DROP_INTERRUPTED = -2
+
 async function observe(context: KindContext<PostgresClient, Spec>): Promise<Observation<State>> {
-  const { client, externalName, signal, desired } = context
+  const { client, externalName, signal } = context
   const [row] = await client.query(OBSERVE, { values: [externalName], signal })
-  if (row === undefined) return { state: 'absent' }
-  const allowConnections = row['datallowconn'] === true
-  const enter = allowConnections && context.owned
-  const installed = enter && (desired.extensions?.length ?? 0) > 0 ? await installedExtensions(context) : []
-  const notEmpty = enter && context.deleting ? await contents(context) : undefined
+  if (row === undefined) return await observeAbsent(context)
+  const interrupted = Number(row['datconnlimit']) === DROP_INTERRUPTED
+  if (interrupted && !context.deleting) {
+    return {
+      state: 'unknown',
+      reason: 'DropInterrupted',
+      message: `A DROP DATABASE was interrupted and the contents are lost. Run DROP DATABASE ${identifier(externalName)}, or delete this object.`,
+    }
+  }
+  const allowConnections = row['datallowconn'] === true && !interrupted
+  const notEmpty =
+    context.owned && context.deleting && !interrupted ? await contents(context, allowConnections) : undefined
   return {
     state: 'present',
     mark: markOf(textOf(row['comment'])),
@@ -141,21 +151,43 @@ async function observe(context: KindContext<PostgresClient, Spec>): Promise<Obse
       owner: String(row['owner']),
       encoding: String(row['encoding']),
       locale: String(row['locale']),
-      // A broken or interrupted drop leaves -2; it counts as different.
       connectionLimit: Number(row['datconnlimit']),
       allowConnections,
-      extensions: installed.filter((name) => desired.extensions?.includes(name) === true),
+      ...(allowConnections && context.owned ? await wantedExtensions(context) : {}),
       oid: Number(row['oid']),
     },
   }
 }
 
-async function installedExtensions(context: KindContext<PostgresClient, Spec>): Promise<readonly string[]> {
+/** Under its name it is not there; what we made may have been given another one. That one is left alone, whatever happens. */
+async function observeAbsent(context: KindContext<PostgresClient, Spec>): Promise<Observation<State>> {
+  const oid = context.recorded?.['oid']
+  if (!context.owned || context.deleting || typeof oid !== 'number') return { state: 'absent' }
+  const [row] = await context.client.query(
+    `SELECT datname::text AS name, shobj_description(oid, 'pg_database') AS comment FROM pg_database WHERE oid = $1`,
+    { values: [oid], signal: context.signal },
+  )
+  const mark = markOf(textOf(row?.['comment']))
+  if (mark?.hub !== context.mark.hub || mark.uid !== context.mark.uid) return { state: 'absent' }
+  const now = identifier(String(row?.['name']))
+  return {
+    state: 'unknown',
+    reason: 'Renamed',
+    message: `It was renamed to ${now} outside. Rename it back (ALTER DATABASE ${now} RENAME TO ${identifier(context.externalName)}), or delete this object, which leaves ${now} alone.`,
+  }
+}
+
+/** Those of the wanted extensions that are installed; nothing is known of them while nobody may enter. */
+async function wantedExtensions(
+  context: KindContext<PostgresClient, Spec>,
+): Promise<{ readonly extensions?: readonly string[] }> {
+  const wanted = context.desired.extensions ?? []
+  if (wanted.length === 0) return {}
   const [row] = await context.client.query('SELECT ARRAY(SELECT extname::text FROM pg_extension ORDER BY 1) AS names', {
     database: context.externalName,
     signal: context.signal,
   })
-  return listOf(row?.['names'])
+  return { extensions: listOf(row?.['names']).filter((name) => wanted.includes(name)) }
 }
 
 const CONTENTS = `
@@ -163,7 +195,12 @@ const CONTENTS = `
    WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_'
      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.classid = 'pg_class'::regclass AND d.deptype = 'e')`
 
-async function contents(context: KindContext<PostgresClient, Spec>): Promise<string | undefined> {
+async function contents(
+  context: KindContext<PostgresClient, Spec>,
+  allowConnections: boolean,
+): Promise<string | undefined> {
+  if (context.forceDestroy) return undefined
+  if (!allowConnections) return 'what cannot be seen while it does not allow connections'
   const [row] = await context.client.query(CONTENTS, { database: context.externalName, signal: context.signal })
   const tables = Number(row?.['tables'] ?? 0)
   return tables === 0 ? undefined : `${tables} ${tables === 1 ? 'table' : 'tables'}`
