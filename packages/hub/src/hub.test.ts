@@ -549,10 +549,10 @@ suite('bad input', () => {
   ] as const)
     test(`a ${type} patch with ${name} is ${status}`, async () => {
       await hub.post(configMaps, configMap('target', { data: { k: 'v' } }))
-      const before = (await hub.get(`${configMaps}/target`)).text
+      const unchanged = (await hub.get(`${configMaps}/target`)).text
       const answer = await hub.patch(`${configMaps}/target?fieldManager=m`, type, body)
       assert.equal(answer.status, status, answer.text)
-      assert.equal((await hub.get(`${configMaps}/target`)).text, before)
+      assert.equal((await hub.get(`${configMaps}/target`)).text, unchanged)
     })
 })
 

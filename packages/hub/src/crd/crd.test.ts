@@ -164,15 +164,15 @@ suite('a definition', () => {
 
   test('whose schema changes shows old objects in the new form, under their old version', async () => {
     await hub.post(crds, crd('shapes'))
-    const before = await hub.post(path('shapes'), object('Shape', 'a', { spec: { name: 'x' } }))
+    const old = await hub.post(path('shapes'), object('Shape', 'a', { spec: { name: 'x' } }))
     const added = { size: { type: 'integer' }, name: { type: 'string' }, colour: { type: 'string', default: 'blue' } }
     const live = (await hub.get(`${crds}/shapes.example.com`)).body
     const { spec } = crd('shapes', { properties: added })
     const changed = await hub.put(`${crds}/shapes.example.com`, { ...live, spec: spec ?? null })
     assert.equal(changed.status, 200, changed.text)
-    const after = await hub.get(`${path('shapes')}/a`)
-    assert.deepEqual(after.body['spec'], { size: 1, name: 'x', colour: 'blue' })
-    assert.equal(meta(after.body)['resourceVersion'], meta(before.body)['resourceVersion'])
+    const shown = await hub.get(`${path('shapes')}/a`)
+    assert.deepEqual(shown.body['spec'], { size: 1, name: 'x', colour: 'blue' })
+    assert.equal(meta(shown.body)['resourceVersion'], meta(old.body)['resourceVersion'])
   })
 
   test('goes last: first its objects, through their finalizers', async () => {

@@ -58,7 +58,8 @@ export function parseText(bytes: Uint8Array, format: 'json' | 'yaml', what: stri
     return format === 'json' ? parseJson(bytes) : parseYaml(bytes)
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
-    if (error.kind === 'too-large') throw requestTooLarge(maxBodyBytes)
+    // The bytes were within the limit: what grew too large is YAML that refers to itself.
+    if (error.kind === 'too-large' && format === 'json') throw requestTooLarge(maxBodyBytes)
     throw badRequest(`${what}: ${error.message}`, error)
   }
 }

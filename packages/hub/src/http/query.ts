@@ -60,7 +60,7 @@ export function booleanParameter(query: Query, name: string): boolean {
 export function integerParameter(query: Query, name: string): number | undefined {
   const value = parameter(query, name)
   if (value === undefined || value === '') return undefined
-  const number = /^[+-]?\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+  const number = /^[+-]?\d{1,19}$/.test(value) ? Number(value) : Number.NaN
   if (Number.isNaN(number)) {
     throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value.slice(0, 64))}: invalid syntax`)
   }

@@ -111,7 +111,7 @@ function verbOf(method: string, named: boolean, query: Query): string {
   if (method === 'PUT') return 'update'
   if (method === 'PATCH') return 'patch'
   if (method === 'DELETE') return named ? 'delete' : 'deletecollection'
-  if (method !== 'GET' && method !== 'HEAD') return method.toLowerCase()
+  if (method !== 'GET') return method.toLowerCase()
   if (named) return 'get'
   return booleanParameter(query, 'watch') ? 'watch' : 'list'
 }

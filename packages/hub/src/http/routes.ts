@@ -17,7 +17,7 @@ import { updateFromBody } from '../registry/update.ts'
 import { watchObjects } from '../registry/watch.ts'
 import { type Answer, isPretty, listAnswer, objectAnswer, valueAnswer } from './answer.ts'
 import { headerText } from './body.ts'
-import { methodNotAllowed, notFound, unknownPath } from './errors.ts'
+import { badRequest, methodNotAllowed, notFound, unknownPath } from './errors.ts'
 import { chooseForm, choosePlainForm, defaultForm } from './negotiate.ts'
 import { textParameter } from './query.ts'
 import type { RequestInfo, ResourceTarget } from './request-info.ts'
@@ -76,7 +76,13 @@ const acceptOf = (request: RegistryRequest) => headerText(request.http.headers, 
 const kindOf = (request: RegistryRequest) => request.resource.definition.info.kind
 
 async function answerMain(core: HubCore, request: RegistryRequest): Promise<Answer> {
-  const { info, resource } = request
+  const { info, resource, target } = request
+  const isWrite = info.verb === 'update' || info.verb === 'patch'
+  if (isWrite && target.name === '') {
+    // Custom resources say it in other words, as in Kubernetes.
+    if (resource.definition.custom) throw badRequest('name must be provided')
+    throw methodNotAllowed(resource.definition.info, info.verb, false)
+  }
   const accept = acceptOf(request)
   switch (info.verb) {
     case 'get': {

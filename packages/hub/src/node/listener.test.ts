@@ -70,11 +70,11 @@ async function callHttp2(path: string, { method = 'GET', headers = {}, body, cli
   return { status: answer[constants.HTTP2_HEADER_STATUS], headers: answer, bytes: Buffer.concat(chunks) }
 }
 
-for (const { name, call } of [
-  { name: 'HTTP/1.1', call: callHttp1 },
-  { name: 'HTTP/2', call: callHttp2 },
+for (const { protocol, call } of [
+  { protocol: 'HTTP/1.1', call: callHttp1 },
+  { protocol: 'HTTP/2', call: callHttp2 },
 ])
-  suite(name, () => {
+  suite(protocol, () => {
     test('the administrator is known by certificate, everybody else by token or not at all', async () => {
       const who = async (options: Call) => {
         const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
@@ -96,7 +96,7 @@ for (const { name, call } of [
 
     test('a large answer is compressed for who asks, and whole for who does not', async () => {
       const data = { k: 'y'.repeat(300_000) }
-      const name = `large-${name1(call)}`
+      const name = `large-${call === callHttp1 ? 'one' : 'two'}`
       await hub.post(configMaps, { metadata: { name }, data })
       const plain = await call(`${configMaps}/${name}`)
       const packed = await call(`${configMaps}/${name}`, { headers: { 'accept-encoding': 'gzip' } })
@@ -113,8 +113,6 @@ for (const { name, call } of [
       assert.match(String(answer.headers['warning']), /unknown field \\"x\\".*unknown field \\"y\\"/)
     })
   })
-
-const name1 = (call: unknown) => (call === callHttp1 ? 'one' : 'two')
 
 test('a watch sends its headers before the first event, and each event when it happens', async () => {
   const session = connectHttp2(listener.url, tlsOptions())

@@ -31,8 +31,7 @@ export async function patchFromBody(
   core: HubCore,
   request: RegistryRequest,
 ): Promise<{ readonly created: boolean; readonly object: ServedObject }> {
-  const { resource, info, http, target } = request
-  if (target.name === '') throw badRequest('name must be provided')
+  const { resource, info, http } = request
   const contentType = contentTypeOf(http.headers)
   if (contentType === mediaTypes.applyPatch) return applyFromBody(core, request)
   const type = patchTypeOf(contentType, resource)

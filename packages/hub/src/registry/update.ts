@@ -44,7 +44,6 @@ export async function updateFromBody(
   request: RegistryRequest,
 ): Promise<{ readonly created: boolean; readonly object: ServedObject }> {
   const { resource, info, target, http } = request
-  if (target.name === '') throw badRequest('name must be provided')
   const options = writeOptions({ kind: 'UpdateOptions', query: info.query, headers: http.headers })
   const bytes = await readBody(http)
   const { decodeProtobuf } = core
