@@ -40,7 +40,7 @@ function readRecorded(): readonly Recorded[] {
     if (!isObject(value)) throw new Error('a recorded line is not an object')
     const headers = Object.entries(objectAt(value, 'headers')).map(([key, header]) => [
       key.toLowerCase(),
-      String(header),
+      typeof header === 'string' ? header : '',
     ])
     return {
       name: textAt(value, 'name'),

@@ -111,7 +111,11 @@ async function route(options: HandlerOptions, exchange: Exchange, info: RequestI
   if (core.closing.aborted) throw unavailable('the hub is shutting down; try again')
   const target = info.resource
   if (target !== undefined) {
-    const isStillAllowed = async () => (await authorizer.authorize(user, attributesOf(info))).allowed
+    const isStillAllowed = async () => {
+      // A watch also ends when its CRD has gone.
+      if (findResource(core.catalogue(), target) === undefined) return false
+      return (await authorizer.authorize(user, attributesOf(info))).allowed
+    }
     return routeResource({ core, authorizer, http: request, info, target, user, warnings, isStillAllowed })
   }
   const answer =

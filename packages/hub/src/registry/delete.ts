@@ -1,4 +1,4 @@
-import { formatTime, type JsonObject, qualifiedResource, stringifyJson } from '@orrery/api'
+import { formatTime, type JsonObject, stringifyJson } from '@orrery/api'
 import type { CachedObject } from '../cache/cache.ts'
 import { contentTypeOf, mediaTypes, parseText, readBody } from '../http/body.ts'
 import { badRequest, conflict, notFound, unsupportedMediaType } from '../http/errors.ts'
@@ -178,6 +178,3 @@ export function removedStatus(resource: ServedResource, name: string, uid: strin
   }
   return { bytes: Buffer.from(stringifyJson(status)) }
 }
-
-/** How a resource is named in logs. */
-export const resourceName = (resource: ServedResource): string => qualifiedResource(resource.definition.info)
