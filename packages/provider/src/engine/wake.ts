@@ -4,6 +4,7 @@ import type { Informer, InformerEvent } from '@orrery/client'
 import type { Watch } from '@orrery/runtime'
 import type { ProviderConfigObject } from '../kinds.ts'
 import type { ManagedObject } from '../managed.ts'
+import { FINALIZER } from '../managed.ts'
 import { isHeld } from './config.ts'
 import type { EngineWorld, KindEntry, ProviderEntry } from './registry.ts'
 import { referencedKindId } from './registry.ts'
@@ -53,12 +54,14 @@ export function configWakers(
   return [onSecret, onInstance]
 }
 
-/** Events of the own kind that ask for a reconcile. Our own status writes do not. */
+/** Events of the own kind that ask for a reconcile. Our own writes do not: neither of status nor of the finalizer. */
 export function concernsSpec(event: InformerEvent<ManagedObject>): boolean {
   const { type, current, previous } = event
   if (type !== 'updated' || current === undefined || previous === undefined) return true
   const a = current.metadata
   const b = previous.metadata
+  const heldNow = a.finalizers?.includes(FINALIZER) === true && b.finalizers?.includes(FINALIZER) !== true
+  if (heldNow && a.generation === b.generation && a.deletionTimestamp === b.deletionTimestamp) return false
   return (
     a.uid !== b.uid ||
     a.generation !== b.generation ||
