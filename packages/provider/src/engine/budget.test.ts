@@ -17,13 +17,13 @@ const throttled = (retryAfterMs?: number) =>
 function start(maxConcurrent: number) {
   const clock = new VirtualClock()
   const budget = new Budget({ maxConcurrent, clock, random: new SeededRandom(1) })
-  const running = new Map<string, { resolve(): void; reject(error: unknown): void }>()
+  const running = new Map<string, { readonly resolve: () => void }>()
   const order: string[] = []
   const call = (name: string, priority: 'change' | 'resync' = 'resync', signal: AbortSignal = never) =>
     budget.run({ priority, signal }, async () => {
       order.push(name)
-      const { promise, resolve, reject } = Promise.withResolvers<void>()
-      running.set(name, { resolve, reject })
+      const { promise, resolve } = Promise.withResolvers<void>()
+      running.set(name, { resolve: () => resolve() })
       await promise
       running.delete(name)
     })

@@ -12,6 +12,7 @@ import { acquireClaim, releaseClaim } from './claims.ts'
 import { resolveAccess } from './config.ts'
 import { resolveCredentials } from './credentials.ts'
 import { pruneSettling, runEffect, timedCall } from './effects.ts'
+import type { ResolvedReferences } from './references.ts'
 import { relatedObject, resolveReferences, terminatingDependents } from './references.ts'
 import { finish, reportDrift, reportFailure, reportHeld, reportUnknown, reportWait } from './report.ts'
 import type { Session } from './session.ts'
@@ -69,19 +70,16 @@ async function prepare(session: Session, priority: 'change' | 'resync'): Promise
   const { world, entry, object } = session
   const references = resolveReferences(world, entry, object)
   if (Object.keys(references.resolved).length > 0) session.set({ references: references.resolved })
+  try {
+    session.desired = normalized(session, references)
+  } catch (error) {
+    return await reportFailure(session, error)
+  }
   const access = resolveAccess(world, entry, object)
-  const desired = entry.definition.normalize?.(references.desired) ?? references.desired
-  if (isRecord(desired)) session.desired = desired
   if (access.state === 'waiting') return await reportWait(session, { reason: 'Waiting', message: access.message })
   if (access.state === 'invalid')
     return await reportWait(session, { reason: 'InvalidProviderConfig', message: access.message })
-  if (session.status.external !== undefined && session.requestedName !== session.status.external.name) {
-    session.event(
-      'Warning',
-      'ExternalNameChanged',
-      `${annotations.externalName} cannot change once the external thing exists (${session.status.external.name}).`,
-    )
-  }
+  warnOfRename(session)
   const credentials = await resolveCredentials(session, session.desired)
   if (credentials.state === 'waiting' && !session.deleting) {
     return await reportWait(session, { reason: 'Waiting', message: credentials.message })
@@ -113,6 +111,27 @@ async function prepare(session: Session, priority: 'change' | 'resync'): Promise
     hashes: credentials.state === 'ready' ? credentials.hashes : {},
     missing: references.waiting,
   }
+}
+
+/** In the system's spelling. What is wrong with a spec must not keep its object from being deleted. */
+function normalized(session: Session, references: ResolvedReferences): Readonly<Record<string, unknown>> {
+  try {
+    const desired = session.entry.definition.normalize?.(references.desired)
+    return isRecord(desired) ? desired : references.desired
+  } catch (error) {
+    if (session.deleting) return references.desired
+    throw error
+  }
+}
+
+function warnOfRename(session: Session): void {
+  const { external } = session.status
+  if (external === undefined || session.requestedName === external.name) return
+  session.event(
+    'Warning',
+    'ExternalNameChanged',
+    `${annotations.externalName} cannot change once the external thing exists (${external.name}).`,
+  )
 }
 
 /** One round. Undefined means: something was done, look again. */
