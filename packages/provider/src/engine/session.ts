@@ -1,5 +1,5 @@
 import type { Condition, ObjectKey } from '@orrery/api'
-import { equalJson, formatTime, keyOf, setCondition } from '@orrery/api'
+import { equalJson, formatTime, isConflict, keyOf, setCondition } from '@orrery/api'
 import type { ManagedObject, ManagedStatus } from '../managed.ts'
 import { annotations, FINALIZER } from '../managed.ts'
 import type { EngineWorld, KindEntry } from './registry.ts'
@@ -8,6 +8,8 @@ type StatusField = keyof ManagedStatus
 
 /** Field manager of everything the engine writes. */
 export const FIELD_MANAGER = 'orrery-engine'
+/** An object that somebody changes faster than this is settled by the next reconcile. */
+const MAX_KEEP_TRIES = 5
 
 /**
  * One reconcile's hold on one object: the newest version of it, and the status it is to have. Status is
@@ -101,17 +103,51 @@ export class Session {
     this.world.events.record({ object: this.#object, type, reason, message })
   }
 
-  /** Writes the status if it differs. Returns whether it did. */
+  /**
+   * Writes the status if it differs. Returns whether it did. When somebody changed the object in the meantime,
+   * what became known is kept beside their change before the conflict is thrown: an outcome that is lost would
+   * have to be settled, and that takes time.
+   */
   async commit(): Promise<boolean> {
+    try {
+      return await this.commitAsSeen()
+    } catch (error) {
+      if (isConflict(error)) await this.#keepStatus()
+      throw error
+    }
+  }
+
+  /** Like `commit`, but a conflict leaves nothing behind: for a licence, which holds only for the object as it was seen. */
+  async commitAsSeen(): Promise<boolean> {
     if (equalJson(this.#object.status ?? {}, this.#status)) return false
+    await this.#writeStatus(this.#object)
+    return true
+  }
+
+  // Status is this engine's alone: unless it changed under us, a newer version differs in what users write.
+  async #keepStatus(): Promise<void> {
+    const seen = this.#object
+    for (let tries = 0; tries < MAX_KEEP_TRIES; tries += 1) {
+      const newest = await this.world.client.find(this.entry.kind, this.key, { signal: this.signal })
+      if (newest === undefined || newest.metadata.uid !== seen.metadata.uid) return
+      if (!equalJson(newest.status ?? {}, seen.status ?? {})) return
+      try {
+        await this.#writeStatus(newest)
+        return
+      } catch (error) {
+        if (!isConflict(error)) throw error // Changed once more; looked at once more.
+      }
+    }
+  }
+
+  async #writeStatus(object: ManagedObject): Promise<void> {
     await this.#write(() =>
       this.world.client.updateStatus(
         this.entry.kind,
-        { ...this.#object, status: this.#status },
+        { ...object, status: this.#status },
         { fieldManager: FIELD_MANAGER, signal: this.signal },
       ),
     )
-    return true
   }
 
   /** First half of the protocol of an effect: finalizer and external name are on the object before anything is outside. */
