@@ -61,6 +61,7 @@ export interface ManagedWorld extends AsyncDisposable {
     server: Pick<PostgresServer, 'host' | 'port' | 'username' | 'password'>,
     spec?: Readonly<Record<string, unknown>>,
   ): Promise<void>
+  kind(name: KindName): Kind<ManagedObject>
   /** Server-side apply: creates, or changes to exactly this. */
   apply(kind: KindName, wanted: Wanted): Promise<ManagedObject>
   get(kind: KindName, name: string): Promise<ManagedObject>
@@ -267,15 +268,15 @@ class World implements ManagedWorld {
         ...spec,
       },
     }
-    return await this.client.apply(this.#kind(kind), object as ManagedObject, { fieldManager: 'test', force: true })
+    return await this.client.apply(this.kind(kind), object as ManagedObject, { fieldManager: 'test', force: true })
   }
 
   async get(kind: KindName, name: string): Promise<ManagedObject> {
-    return await this.client.get(this.#kind(kind), { namespace: NAMESPACE, name })
+    return await this.client.get(this.kind(kind), { namespace: NAMESPACE, name })
   }
 
   async delete(kind: KindName, name: string): Promise<void> {
-    await this.client.delete(this.#kind(kind), { namespace: NAMESPACE, name })
+    await this.client.delete(this.kind(kind), { namespace: NAMESPACE, name })
   }
 
   async nudge(kind: KindName, name: string): Promise<void> {
@@ -284,7 +285,7 @@ class World implements ManagedWorld {
 
   async annotate(kind: KindName, name: string, annotations: Readonly<Record<string, string | null>>): Promise<void> {
     const body = { metadata: { annotations } }
-    await this.client.patch(this.#kind(kind), { namespace: NAMESPACE, name }, { type: 'merge', body })
+    await this.client.patch(this.kind(kind), { namespace: NAMESPACE, name }, { type: 'merge', body })
   }
 
   async until(kind: KindName, name: string, is: (object: ManagedObject) => boolean): Promise<ManagedObject> {
@@ -326,7 +327,7 @@ class World implements ManagedWorld {
     await this.#parts.stack.disposeAsync()
   }
 
-  #kind(name: KindName): Kind<ManagedObject> {
+  kind(name: KindName): Kind<ManagedObject> {
     const kind = this.#kinds.get(name)
     if (kind === undefined) throw new Error(`There is no kind ${name}.`)
     return kind

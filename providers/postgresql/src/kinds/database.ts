@@ -4,7 +4,7 @@ import type { EffectContext, KindContext, Observation } from '@orrery/provider'
 import { defineKind, ExternalError } from '@orrery/provider'
 import type { PostgresClient } from '../client.ts'
 import { commentWithMark, identifier, literal, markOf } from '../sql.ts'
-import { FENCED, fence } from './effects.ts'
+import { FENCED, fence, renamed } from './effects.ts'
 import { connectionValues } from './role.ts'
 import { listOf, textOf } from './rows.ts'
 
@@ -169,12 +169,7 @@ async function observeAbsent(context: KindContext<PostgresClient, Spec>): Promis
   )
   const mark = markOf(textOf(row?.['comment']))
   if (mark?.hub !== context.mark.hub || mark.uid !== context.mark.uid) return { state: 'absent' }
-  const now = identifier(String(row?.['name']))
-  return {
-    state: 'unknown',
-    reason: 'Renamed',
-    message: `It was renamed to ${now} outside. Rename it back (ALTER DATABASE ${now} RENAME TO ${identifier(context.externalName)}), or delete this object, which leaves ${now} alone.`,
-  }
+  return renamed('DATABASE', { from: context.externalName, to: String(row?.['name']) })
 }
 
 /** Those of the wanted extensions that are installed; nothing is known of them while nobody may enter. */

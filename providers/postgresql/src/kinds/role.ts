@@ -5,8 +5,9 @@ import { defineKind } from '@orrery/provider'
 import type { PostgresClient, Row } from '../client.ts'
 import { scramVerifier, verifies } from '../scram.ts'
 import { commentWithMark, identifier, literal, markOf } from '../sql.ts'
-import { FENCED, fence } from './effects.ts'
+import { FENCED, fence, renamed } from './effects.ts'
 import { isRecord, listOf, parametersOf, textOf } from './rows.ts'
+import { canonicalSettings, settingValue } from './settings.ts'
 
 const forProvider = object({
   login: withDefault(
@@ -77,6 +78,8 @@ export const role = defineKind<PostgresClient>()({
   maxLateExecutionMs: 0,
   fence,
   observe,
+  normalize: (desired) =>
+    desired.parameters === undefined ? desired : { ...desired, parameters: canonicalSettings(desired.parameters) },
   async create(context) {
     await context.client.mutate(`CREATE ROLE ${identifier(context.externalName)}; ${settings(context, undefined)}`, {
       ...context,
@@ -156,7 +159,7 @@ const OBSERVE = `
 
 async function observe(context: KindContext<PostgresClient, Spec>): Promise<Observation<State>> {
   const [row] = await context.client.query(OBSERVE, { values: [context.externalName], signal: context.signal })
-  if (row === undefined) return { state: 'absent' }
+  if (row === undefined) return await observeAbsent(context)
   return {
     state: 'present',
     mark: markOf(textOf(row['comment'])),
@@ -171,10 +174,23 @@ async function observe(context: KindContext<PostgresClient, Spec>): Promise<Obse
       bypassRowLevelSecurity: row['rolbypassrls'] === true,
       connectionLimit: Number(row['rolconnlimit']),
       memberOf: listOf(row['member_of']),
-      parameters: parametersOf(row['setconfig']),
+      parameters: canonicalSettings(parametersOf(row['setconfig'])),
       oid: Number(row['oid']),
     },
   }
+}
+
+/** Under its name it is not there; what we made may have been given another one, and is left alone then. */
+async function observeAbsent(context: KindContext<PostgresClient, Spec>): Promise<Observation<State>> {
+  const oid = context.recorded?.['oid']
+  if (!context.owned || context.deleting || typeof oid !== 'number') return { state: 'absent' }
+  const [row] = await context.client.query(
+    `SELECT rolname::text AS name, shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE oid = $1`,
+    { values: [oid], signal: context.signal },
+  )
+  const mark = markOf(textOf(row?.['comment']))
+  if (mark?.hub !== context.mark.hub || mark.uid !== context.mark.uid) return { state: 'absent' }
+  return renamed('ROLE', { from: context.externalName, to: String(row?.['name']) })
 }
 
 async function passwordChanged(context: KindContext<PostgresClient, Spec>, row: Row): Promise<boolean> {
@@ -258,5 +274,8 @@ function parameterChanges(
   const current = isRecord(actual) ? actual : {}
   return Object.entries(wanted ?? {})
     .filter(([key, value]) => current[key] !== value)
-    .map(([key, value]) => `ALTER ROLE ${name} SET ${key.split('.').map(identifier).join('.')} = ${literal(value)}`)
+    .map(
+      ([key, value]) =>
+        `ALTER ROLE ${name} SET ${key.split('.').map(identifier).join('.')} = ${settingValue(key, value)}`,
+    )
 }
