@@ -1,8 +1,10 @@
-import type { Condition, Kind, KubeObject } from '@orrery/api'
+import type { KubeObject } from '@orrery/api'
 import { silentLogger } from '@orrery/api'
 import type { Client, Informer } from '@orrery/client'
 import { createInformer, discover, kindOf } from '@orrery/client'
 import { systemClock, systemRandom } from '@orrery/client/node'
+import type { Item } from './progress-items.ts'
+import { idOf, itemOf, layout } from './progress-items.ts'
 
 /** Live progress of everything managed in a namespace: a tree that redraws on a terminal, a line per change elsewhere. */
 export interface ProgressOptions {
@@ -16,13 +18,6 @@ export interface ProgressOptions {
 const REDRAW_MS = 80
 /** Without movement for this long, what everything waits for is said by itself. */
 const STALL_MS = 30_000
-
-interface Item {
-  readonly kind: string
-  readonly name: string
-  readonly state: 'ready' | 'working' | 'failed' | 'gone'
-  readonly text: string
-}
 
 /** Resolves when all objects are Ready, or `signal` aborts. */
 export async function showProgress(options: ProgressOptions, signal: AbortSignal): Promise<'ready' | 'aborted'> {
@@ -83,35 +78,6 @@ async function untilReady(view: View, informers: readonly Informer<KubeObject>[]
   }
 }
 
-function itemOf(kind: Kind, object: KubeObject): Item {
-  const name = object.metadata.name
-  const conditions = conditionsOf(object)
-  const ready = conditions.find(({ type }) => type === 'Ready')
-  const synced = conditions.find(({ type }) => type === 'Synced')
-  if (object.metadata.deletionTimestamp !== undefined)
-    return { kind: kind.kind, name, state: 'working', text: 'being deleted' }
-  if (ready?.status === 'True') return { kind: kind.kind, name, state: 'ready', text: 'Ready' }
-  const bad = synced?.status === 'False' ? synced : undefined
-  const shown = bad ?? ready
-  return {
-    kind: kind.kind,
-    name,
-    state: bad === undefined ? 'working' : 'failed',
-    text: shown === undefined ? 'accepted' : `${shown.reason}${shown.message === '' ? '' : `: ${shown.message}`}`,
-  }
-}
-
-function conditionsOf(object: KubeObject): readonly Condition[] {
-  if (
-    !('status' in object) ||
-    typeof object.status !== 'object' ||
-    object.status === null ||
-    !('conditions' in object.status)
-  )
-    return []
-  return Array.isArray(object.status.conditions) ? object.status.conditions : []
-}
-
 interface View {
   show(items: readonly Item[]): void
   stalled(waiting: readonly Item[]): void
@@ -131,7 +97,7 @@ class Lines implements View {
 
   show(items: readonly Item[]): void {
     for (const item of items) {
-      const key = `${item.kind}/${item.name}`
+      const key = idOf(item)
       if (this.#shown.get(key) === item.text) continue
       this.#shown.set(key, item.text)
       this.#options.out.write(`${time()} ${this.#options.namespace} ${key}: ${item.text}\n`)
@@ -150,7 +116,6 @@ const MARKS = {
   ready: '\u001b[32m✔\u001b[0m',
   working: '\u001b[33m…\u001b[0m',
   failed: '\u001b[31m✘\u001b[0m',
-  gone: ' ',
 } as const
 
 /** For terminals: the tree is drawn over itself. */
@@ -189,14 +154,14 @@ class Tree implements View {
     this.#timer = undefined
     const { out, namespace } = this.#options
     const width = out.columns ?? 80
-    const kindWidth = Math.max(0, ...this.#items.map(({ kind }) => kind.length))
-    const nameWidth = Math.max(0, ...this.#items.map(({ name }) => name.length))
+    const drawn = layout(this.#items)
+    const labels = drawn.map(({ item, prefix }) => `${prefix}${item.kind} ${item.name}`)
+    const labelWidth = Math.max(0, ...labels.map((label) => label.length))
     const lines = [
       namespace,
-      ...this.#items.map((item, index) => {
-        const branch = index === this.#items.length - 1 ? '└─' : '├─'
-        const text = `${item.kind.padEnd(kindWidth)}  ${item.name.padEnd(nameWidth)}  ${item.text}`
-        return `${branch} ${MARKS[item.state]} ${text.slice(0, Math.max(width - 6, 20))}`
+      ...drawn.map(({ item }, index) => {
+        const room = Math.max(width - labelWidth - 5, 20)
+        return `${(labels[index] ?? '').padEnd(labelWidth)}  ${MARKS[item.state]} ${item.text.slice(0, room)}`
       }),
       ...(this.#note === '' ? [] : [this.#note.slice(0, width)]),
     ]
