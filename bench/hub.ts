@@ -203,11 +203,11 @@ async function measureWatch(client: Client, transport: NodeTransport): Promise<v
   const ending = new AbortController()
   const list = await client.list(widgets, { namespace: NAMESPACE, limit: 1 })
   const after = list.metadata.resourceVersion ?? ''
-  let events = 0
+  const seen = { events: 0 }
   const watchers = Array.from({ length: WATCHERS }, async () => {
     const response = await transport.handle(request(`${collection}?watch=1&resourceVersion=${after}`, ending.signal))
     try {
-      for await (const chunk of chunksOf(response.body)) for (const byte of chunk) if (byte === 10) events += 1
+      for await (const chunk of chunksOf(response.body)) for (const byte of chunk) if (byte === 10) seen.events += 1
     } catch (error) {
       if (!ending.signal.aborted) throw error
     }
@@ -216,9 +216,9 @@ async function measureWatch(client: Client, transport: NodeTransport): Promise<v
   const started = performance.now()
   await parallel(WATCHED, CLIENTS, async (index) => await client.create(widgets, widget(`x-${index}`)))
   const wanted = WATCHED * WATCHERS
-  while (events < wanted && performance.now() - started < 60_000) await sleep(systemClock, 5)
+  while (seen.events < wanted && performance.now() - started < 60_000) await sleep(systemClock, 5)
   const seconds = (performance.now() - started) / 1000
-  report('watch events to 100 watchers', events / seconds, '/s', { missing: wanted - events })
+  report('watch events to 100 watchers', seen.events / seconds, '/s', { missing: wanted - seen.events })
   ending.abort()
   await Promise.all(watchers)
 }

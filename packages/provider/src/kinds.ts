@@ -1,7 +1,7 @@
 import type { JsonObject, JsonSchema, Kind, KubeObject, ResourceObject } from '@orrery/api'
 import { array, object, optional, string } from '@orrery/api'
 import type { KindDefinition, ReferenceDefinition } from './kind.ts'
-import type { ManagedKind, ManagedObject, ManagedStatus } from './managed.ts'
+import type { ManagedKind, ManagedStatus } from './managed.ts'
 import { specSchema, statusSchema } from './managed.ts'
 import type { ProviderDefinition } from './provider.ts'
 
@@ -251,5 +251,3 @@ function configDefinitions(provider: ProviderDefinition): readonly (KubeObject &
     }),
   ]
 }
-
-export type { ManagedObject }

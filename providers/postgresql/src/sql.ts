@@ -38,9 +38,3 @@ export function commentWithMark(comment: string | null, mark: OwnershipMark): st
   const text = (comment ?? '').replace(MARK, '')
   return `${text}${text === '' ? '' : ' '}[orrery hub=${mark.hub} uid=${mark.uid}]`
 }
-
-/** The comment without a mark; `null` when nothing is left. */
-export function commentWithoutMark(comment: string | null): string | null {
-  const text = (comment ?? '').replace(MARK, '')
-  return text === '' ? null : text
-}
