@@ -1,11 +1,12 @@
 import type { Kind } from '@orrery/api'
 import { equalJson, formatKey, formatTime, keyOf, setCondition } from '@orrery/api'
 import type { Informer } from '@orrery/client'
-import type { ControllerOptions, Outcome, ReconcileContext } from '@orrery/runtime'
+import type { ControllerOptions, ReconcileContext } from '@orrery/runtime'
 import { again, done } from '@orrery/runtime'
 import { ExternalError } from '../errors.ts'
 import type { ProviderConfigObject } from '../kinds.ts'
 import { resolveConfig } from './config.ts'
+import type { Poll } from './polling.ts'
 import { DEFAULT_POLL, nextPollMs } from './polling.ts'
 import type { EngineWorld, ProviderEntry } from './registry.ts'
 import { FIELD_MANAGER } from './session.ts'
@@ -35,15 +36,16 @@ export function configController(
         quiet.delete(id)
         return done
       }
-      const changed = await reconcileConfig({ world, provider, kind: configs.kind }, config, context)
+      const { changed, ready } = await reconcileConfig({ world, provider, kind: configs.kind }, config, context)
       const polls = changed ? 0 : (quiet.get(id) ?? 0)
       quiet.set(id, polls + 1)
-      return after(world, polls)
+      return again(nextPollMs(ready ? DEFAULT_POLL : OUTAGE_POLL, polls, world.random))
     },
   }
 }
 
-const after = (world: EngineWorld, polls: number): Outcome => again(nextPollMs(DEFAULT_POLL, polls, world.random))
+/** A system that is away is asked often, by this one call for all its objects, which its return wakes. */
+const OUTAGE_POLL: Poll = { minMs: 2_000, maxMs: 30_000 }
 
 interface Scope {
   readonly world: EngineWorld
@@ -55,7 +57,7 @@ async function reconcileConfig(
   scope: Scope,
   config: ProviderConfigObject,
   context: ReconcileContext,
-): Promise<boolean> {
+): Promise<{ readonly changed: boolean; readonly ready: boolean }> {
   const verdict = await checkConfig(scope, config, context.signal)
   const condition = {
     type: 'Ready',
@@ -63,7 +65,8 @@ async function reconcileConfig(
     ...verdict,
   }
   const conditions = setCondition(config.status?.conditions ?? [], condition, formatTime(scope.world.clock.now()))
-  if (equalJson(conditions, config.status?.conditions ?? [])) return false
+  const ready = verdict.status === 'True'
+  if (equalJson(conditions, config.status?.conditions ?? [])) return { changed: false, ready }
   await context.client.patch(
     scope.kind,
     keyOf(config),
@@ -76,7 +79,7 @@ async function reconcileConfig(
     },
     { subresource: 'status', fieldManager: FIELD_MANAGER, signal: context.signal },
   )
-  return true
+  return { changed: true, ready }
 }
 
 interface CheckResult {

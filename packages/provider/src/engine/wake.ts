@@ -131,6 +131,7 @@ function configWatches(world: EngineWorld, entry: KindEntry): readonly Watch[] {
     when: ({ type, current, previous }) =>
       type !== 'updated' ||
       current?.metadata.generation !== previous?.metadata.generation ||
+      readiness(current) !== readiness(previous) ||
       heldChanged(current, previous),
     map: ({ current, previous }) => {
       const config = current ?? previous
