@@ -124,13 +124,13 @@ for (const programs of found) {
     test('a password changed by hand is set back, and reported without showing it', async () => {
       await world.apply('Role', { name: 'keyed', spec: { writeConnectionSecretToRef: { name: 'keyed-login' } } })
       await world.ready('Role', 'keyed')
-      const before = await world.secret('keyed-login')
+      const earlier = await world.secret('keyed-login')
       await server.query(`ALTER ROLE keyed PASSWORD 'stolen'`)
       await world.nudge('Role', 'keyed')
       await eventually(async () => {
         assert.deepEqual(await login('keyed-login'), [{ me: 'keyed' }])
       })
-      assert.deepEqual(await world.secret('keyed-login'), before)
+      assert.deepEqual(await world.secret('keyed-login'), earlier)
     })
 
     test('a raised passwordVersion makes a new password, in the server and in every Secret', async () => {
@@ -142,7 +142,7 @@ for (const programs of found) {
         spec: { writeConnectionSecretToRef: { name: 'turned-db' } },
       })
       await world.ready('Database', 'turned')
-      const before = await world.secret('turned-login')
+      const earlier = await world.secret('turned-login')
       await world.apply('Role', {
         name: 'turned',
         forProvider: { passwordVersion: 1 },
@@ -150,7 +150,7 @@ for (const programs of found) {
       })
       await world.ready('Role', 'turned')
       const rotated = await world.secret('turned-login')
-      assert.notEqual(rotated?.['password'], before?.['password'])
+      assert.notEqual(rotated?.['password'], earlier?.['password'])
       assert.deepEqual(await login('turned-login'), [{ me: 'turned' }])
       await eventually(async () => {
         assert.equal((await world.secret('turned-db'))?.['password'], rotated?.['password'])
@@ -207,13 +207,13 @@ for (const programs of found) {
     test('a role that vanished is made anew with the same password', async () => {
       await world.apply('Role', { name: 'phoenix', spec: { writeConnectionSecretToRef: { name: 'phoenix-login' } } })
       await world.ready('Role', 'phoenix')
-      const before = await world.secret('phoenix-login')
+      const earlier = await world.secret('phoenix-login')
       await server.query('DROP ROLE phoenix')
       await world.nudge('Role', 'phoenix')
       await eventually(async () => {
         assert.deepEqual(await login('phoenix-login'), [{ me: 'phoenix' }])
       })
-      assert.deepEqual(await world.secret('phoenix-login'), before)
+      assert.deepEqual(await world.secret('phoenix-login'), earlier)
     })
 
     test('a renamed role is not made anew beside its old self', async () => {
