@@ -1,7 +1,7 @@
 import type { Clock, Kind, KubeObject, Logger, Random } from '@orrery/api'
-import { secrets } from '@orrery/api'
+import { isTrue, secrets } from '@orrery/api'
 import type { Client, Informer } from '@orrery/client'
-import type { ControllerOptions, Manager, Outcome, ReconcileContext } from '@orrery/runtime'
+import type { Controller, ControllerOptions, Manager, Outcome, ReconcileContext } from '@orrery/runtime'
 import { done } from '@orrery/runtime'
 import type { KindDefinition } from '../kind.ts'
 import type { ProviderConfigObject } from '../kinds.ts'
@@ -50,6 +50,7 @@ const RECONCILE_DEADLINE_MS = 600_000
 export function createEngine(options: EngineOptions): Engine {
   const kinds = new Map<string, KindEntry>()
   const providers: ProviderEntry[] = []
+  const configControllers = new Map<string, Controller>()
   const secretInformer = options.manager.informers.informer(secrets)
   const world: EngineWorld = {
     client: options.client,
@@ -65,6 +66,16 @@ export function createEngine(options: EngineOptions): Engine {
     secrets: secretInformer,
     kinds,
     timing: { ...DEFAULT_TIMING, ...options.timing },
+    suspect: (entry, object) => {
+      const ref = object.spec.providerConfigRef ?? { name: 'default' }
+      const cluster = ref.kind === 'ClusterProviderConfig'
+      const key = cluster ? { name: ref.name } : { namespace: object.metadata.namespace ?? '', name: ref.name }
+      const { clusterConfigs, configs } = entry.provider
+      const known = cluster ? clusterConfigs.get(key) : configs.get(key)
+      // One that is known to be away is being looked after already.
+      if (!isTrue(known?.status?.conditions, 'Ready')) return
+      configControllers.get(kindId(entry.kind.group, ref.kind ?? 'ProviderConfig'))?.enqueue(key, 'change')
+    },
   }
   return {
     register(definitions) {
@@ -78,10 +89,12 @@ export function createEngine(options: EngineOptions): Engine {
       const protections = protectionsOf({ world, providers, kinds, added, first: providers.length === added.length })
       for (const protection of protections) options.manager.add(protection)
       for (const provider of added) {
-        options.manager.add(configController(world, provider, { kind: provider.config, informer: provider.configs }))
-        options.manager.add(
-          configController(world, provider, { kind: provider.clusterConfig, informer: provider.clusterConfigs }),
-        )
+        const own = { kind: provider.config, informer: provider.configs }
+        const cluster = { kind: provider.clusterConfig, informer: provider.clusterConfigs }
+        for (const configs of [own, cluster]) {
+          const controller = options.manager.add(configController(world, provider, configs))
+          configControllers.set(kindId(configs.kind.group, configs.kind.kind), controller)
+        }
       }
     },
     async [Symbol.asyncDispose]() {

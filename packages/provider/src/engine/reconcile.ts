@@ -11,6 +11,7 @@ import { allows, annotations, FINALIZER, IN_USE_FINALIZER } from '../managed.ts'
 import { acquireClaim, releaseClaim } from './claims.ts'
 import { resolveAccess } from './config.ts'
 import { resolveCredentials } from './credentials.ts'
+import { isKindEnding } from './definition.ts'
 import { pruneSettling, runEffect, timedCall } from './effects.ts'
 import type { ResolvedReferences } from './references.ts'
 import { relatedObject, resolveReferences, terminatingDependents } from './references.ts'
@@ -286,9 +287,18 @@ async function act(action: Action): Promise<Outcome | undefined> {
     case 'update':
       return await effect(action, 'update')
     case 'replace':
-    case 'delete':
       return await effect(action, 'delete')
+    case 'delete':
+      return await destroy(action)
   }
+}
+
+async function destroy(action: Action): Promise<Outcome | undefined> {
+  const { work } = action
+  const { session } = work
+  if (!(await isKindEnding(session))) return await effect(action, 'delete')
+  session.event('Warning', 'Orphaned', `The kind itself is being deleted; ${session.externalName} is left as it is.`)
+  return await forget(session, work)
 }
 
 /** Finalizer, name and claim stand before anything may be outside in this object's name. */

@@ -41,6 +41,8 @@ export interface EngineWorld {
   readonly secrets: Informer<Secret>
   readonly kinds: ReadonlyMap<string, KindEntry>
   readonly timing: EngineTiming
+  /** A call of this object failed as calls do when the whole system is away: its ProviderConfig is checked at once. */
+  readonly suspect: (entry: KindEntry, object: ManagedObject) => void
 }
 
 export interface EngineTiming {

@@ -86,6 +86,7 @@ export async function reportFailure(session: Session, error: unknown): Promise<O
     throw error
   }
   session.condition('Synced', 'False', error.reason, error.message)
+  if (error.class === 'transient') session.world.suspect(session.entry, session.object)
   if (error.class === 'transient' || error.class === 'unknown') {
     const exists = session.status.external !== undefined
     session.condition('Ready', exists ? 'Unknown' : 'False', error.reason, error.message)
