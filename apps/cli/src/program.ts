@@ -1,0 +1,137 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { CommonOptions } from './command.ts'
+import type { StatusOptions } from './commands/status.ts'
+import { status } from './commands/status.ts'
+import type { WhyOptions } from './commands/why.ts'
+import { why } from './commands/why.ts'
+import { machineFormatOf, writeDocument } from './document.ts'
+import { exitCodes } from './exit-codes.ts'
+import type { Problem } from './problem.ts'
+import { problemOf } from './problem.ts'
+import type { Shell } from './shell.ts'
+import { oneLine, painter } from './text.ts'
+
+/** Runs one command line and returns its exit code. Never throws; errors end with the next command to run. */
+export async function runCli(args: readonly string[], shell: Shell): Promise<number> {
+  let code: number = exitCodes.done
+  const program = createProgram(shell, (result) => {
+    code = result
+  })
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done // Help was asked for.
+    const { problem, exitCode } =
+      error instanceof CommanderError
+        ? { problem: usageProblem(error, args, shell), exitCode: exitCodes.error }
+        : problemOf(error, shell.program)
+    report(shell, problem, args)
+    return exitCode
+  }
+}
+
+function report(shell: Shell, problem: Problem, args: readonly string[]): void {
+  const format = machineFormatOf(args)
+  if (format !== undefined) {
+    writeDocument(shell.out, format, { kind: 'Error', error: problem })
+    return
+  }
+  const paint = painter(shell, shell.err)
+  const causes = problem.causes.filter((cause) => !problem.message.includes(cause))
+  shell.err.write(`${paint('red', 'error:')} ${oneLine(problem.message)}\n`)
+  for (const cause of causes) shell.err.write(`  because  ${oneLine(cause)}\n`)
+  shell.err.write(`  next     ${problem.next}\n`)
+}
+
+function usageProblem(error: CommanderError, args: readonly string[], shell: Shell): Problem {
+  const [command] = args.filter((arg) => !arg.startsWith('-'))
+  const isKnown = command !== undefined && error.code !== 'commander.unknownCommand'
+  return {
+    code: 'InvalidArgument',
+    message: error.message.replace(/^error: /, ''),
+    causes: [],
+    next: isKnown ? `${shell.program} ${command} --help` : `${shell.program} --help`,
+  }
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0  done; what was looked at is as declared
+  1  error
+  2  not as declared: not ready, drifted, or a change is pending (0 with --exit-zero)
+  3  a change is denied
+  4  a change waits for approval
+  5  timeout
+`
+
+type Done = (code: number) => void
+
+function createProgram(shell: Shell, done: Done): Command {
+  const program = new Command('orrery')
+    .description('The control plane for everything you run: what is managed, how it is, and why.')
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => shell.out.write(text),
+      writeErr: () => undefined, // Errors are reported in one place, with the next command.
+    })
+    .addHelpText('after', EXIT_CODES)
+  addServerCommands(program, shell, done)
+  addReadCommands(program, shell, done)
+  return program
+}
+
+function addServerCommands(program: Command, shell: Shell, done: Done): void {
+  for (const [name, description] of [
+    ['up', 'run API server and controllers on this machine'],
+    ['hub', 'run the API server only'],
+    ['manager', 'run the controllers against any Kubernetes API server (--kubeconfig FILE)'],
+  ] as const) {
+    program
+      .command(name)
+      .description(description)
+      .argument('[args...]', 'options of the server; see --help')
+      .helpOption(false)
+      .allowUnknownOption()
+      .passThroughOptions()
+      .action(async (args: string[]) => done(await shell.runServer([name, ...args])))
+  }
+}
+
+function addReadCommands(program: Command, shell: Shell, done: Done): void {
+  withCommon(program.command('status'), ['json', 'yaml', 'wide'])
+    .description('everything managed, over all kinds; trouble first')
+    .option('-A, --all-namespaces', 'all namespaces (the default without -n)')
+    .option('--kind <kind>', 'only this kind; may be repeated', collect, [])
+    .option('--exit-zero', 'exit with 0 also when something is not as declared')
+    .action(async (options: StatusOptions) => done(await status(shell, options)))
+  withCommon(program.command('why'), ['json', 'yaml'])
+    .description('why an object is not ready: what it waits for, since when, and what to do')
+    .argument('<kind/name...>', 'the object, e.g. database/app')
+    .option('-v, --verbose', 'all conditions, drift and events too')
+    .option('--exit-zero', 'exit with 0 also when it is not as declared')
+    .action(async (words: string[], options: WhyOptions) => done(await why(shell, words, options)))
+}
+
+const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
+
+function parseSeconds(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text)
+  const [, digits = '', unit = 's'] = match ?? []
+  const seconds = Number(digits) * (unit === 'ms' ? 0.001 : unit === 'm' ? 60 : 1)
+  if (match === null || seconds <= 0) throw new InvalidArgumentError('It must be a time such as 30s or 2m.')
+  return seconds
+}
+
+/** The options that every command which talks to a server has. */
+function withCommon(command: Command, formats: readonly string[]): Command {
+  return command
+    .option('--kubeconfig <file>', 'default: $KUBECONFIG, .orrery/kubeconfig, ~/.kube/config')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', "default: the context's, or default")
+    .option('--request-timeout <time>', 'longest wait for one answer', parseSeconds)
+    .addOption(new Option('-o, --output <format>', 'for machines, or with more columns').choices(formats))
+}
+
+export type { CommonOptions }
