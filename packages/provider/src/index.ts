@@ -35,6 +35,7 @@ export {
   customResourceDefinitionsOf,
   managedKind,
   providerConfigKind,
+  REFERENCES_ANNOTATION,
 } from './kinds.ts'
 export type { DriftEntry, ExternalRecord, ManagedKind, ManagedObject, ManagedSpec, ManagedStatus } from './managed.ts'
 export { annotations, FINALIZER, IN_USE_FINALIZER } from './managed.ts'

@@ -15,7 +15,7 @@ import {
   withDefault,
 } from '@orrery/api'
 import { defineKind } from './kind.ts'
-import { customResourceDefinitionsOf, forProviderSchema } from './kinds.ts'
+import { customResourceDefinitionsOf, forProviderSchema, REFERENCES_ANNOTATION } from './kinds.ts'
 import { defineProvider } from './provider.ts'
 
 const state = object({ size: integer() })
@@ -160,4 +160,10 @@ test('only a provider with instances offers instanceRef, and never across namesp
     metadata.name.startsWith('providerconfigs.'),
   )
   assert.ok(!JSON.stringify(config).includes('instanceRef'))
+})
+
+test('a definition tells tools which kinds its reference fields lead to', () => {
+  const references = (name: string) => named(`${name}.${provider.group}`).metadata.annotations?.[REFERENCES_ANNOTATION]
+  assert.equal(references('volumes'), JSON.stringify({ pool: 'Pool', owner: 'User', groups: 'Group' }))
+  assert.equal(references('pools'), undefined)
 })

@@ -107,6 +107,8 @@ interface CrdOptions {
   readonly spec: JsonSchema
   readonly status: JsonSchema
   readonly columns: readonly JsonObject[]
+  /** By reference field: the kind it leads to. */
+  readonly references?: Readonly<Record<string, string>>
 }
 
 const column = (name: string, type: string, jsonPath: string, priority = 0): JsonObject => ({
@@ -122,12 +124,17 @@ const AGE = column('Age', 'date', '.metadata.creationTimestamp')
 /** Label on every CRD that a manager installed, so that it may upgrade it. */
 export const INSTALLED_BY = { 'app.kubernetes.io/managed-by': 'orrery' } as const
 
+/** On a CustomResourceDefinition: the kind that each reference field of `forProvider` leads to, as JSON, for tools that follow them. */
+export const REFERENCES_ANNOTATION = 'orrery.dev/references'
+
 function crd(options: CrdOptions): KubeObject & { readonly spec: JsonObject } {
-  const { kind } = options
+  const { kind, references = {} } = options
+  const annotations =
+    Object.keys(references).length === 0 ? {} : { annotations: { [REFERENCES_ANNOTATION]: JSON.stringify(references) } }
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: `${kind.plural}.${kind.group}`, labels: INSTALLED_BY },
+    metadata: { name: `${kind.plural}.${kind.group}`, labels: INSTALLED_BY, ...annotations },
     spec: {
       group: kind.group,
       scope: kind.namespaced ? 'Namespaced' : 'Cluster',
@@ -188,6 +195,7 @@ export function customResourceDefinitionsOf(
         column('External-Name', 'string', '.status.external.name', 1),
         AGE,
       ],
+      references: Object.fromEntries(Object.entries(definition.references ?? {}).map(([field, { to }]) => [field, to])),
     }),
   )
   return [...managed, ...configDefinitions(provider)]
