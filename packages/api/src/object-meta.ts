@@ -57,7 +57,7 @@ function checkIdentity(
   if (generateName !== '') {
     // The base is completed by a suffix of five letters, so it may end where a name may not.
     const masked = generateName.endsWith('-') ? `${generateName.slice(0, -1)}a` : generateName
-    for (const detail of options.checkName(masked.slice(0, 58))) {
+    for (const detail of options.checkName(masked)) {
       errors.push(invalid('metadata.generateName', generateName, detail))
     }
   }

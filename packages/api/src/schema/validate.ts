@@ -85,17 +85,22 @@ function compileStringRules(schema: JsonSchema): Validate | undefined {
   const hasFormat = format === undefined || schema.type === 'integer' ? undefined : formatCheck(format)
   const hasLength = minLength > 0 || maxLength !== Number.POSITIVE_INFINITY
   if (!hasLength && matches === undefined && hasFormat === undefined) return undefined
-  return (value, context) => {
-    if (typeof value !== 'string') return
-    const length = hasLength ? runeLength(value, minLength, maxLength) : 0
+  const isSecret = schema['x-orrery-sensitive'] === true
+  return (text, context) => {
+    if (typeof text !== 'string') return
+    const value = isSecret ? redacted : text
+    const length = hasLength ? runeLength(text, minLength, maxLength) : 0
     if (length > maxLength) context.add(tooLong(fieldOf(context), maxLength))
     else if (length < minLength) fail(context, value, `should be at least ${minLength} chars long`)
-    else if (matches !== undefined && !matches(value)) fail(context, value, `should match '${pattern}'`)
-    if (hasFormat === undefined || hasFormat(value)) return
+    else if (matches !== undefined && !matches(text)) fail(context, value, `should match '${pattern}'`)
+    if (hasFormat === undefined || hasFormat(text)) return
     const detail = `${context.place} in body must be of type ${format}: ${quoteGo(value)}`
     context.add(typeInvalid(fieldOf(context), value, detail))
   }
 }
+
+/** Stands in errors for a value of which the schema says that it is a secret. */
+const redacted = '<secret contents redacted>'
 
 /** Code points are counted only where the UTF-16 length leaves a doubt. */
 function runeLength(text: string, min: number, max: number): number {

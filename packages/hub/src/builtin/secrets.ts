@@ -26,10 +26,12 @@ const schema = kindSchema(
   'Secret holds secret data of a certain type. The total bytes of the values in the data field must be less than 1 MiB.',
   {
     properties: {
-      // Without the format "byte": the check of a format prints the value that fails it.
-      data: textMap(
-        'Data contains the secret values, base64 encoded. Each key must consist of alphanumeric characters, "-", "_" or ".".',
-      ),
+      data: {
+        type: 'object',
+        description:
+          'Data contains the secret values, base64 encoded. Each key must consist of alphanumeric characters, "-", "_" or ".".',
+        additionalProperties: { type: 'string', format: 'byte', 'x-orrery-sensitive': true },
+      },
       immutable: flag(
         'Immutable, if true, ensures that the data cannot be updated: only metadata may change. It cannot be taken back.',
       ),

@@ -44,13 +44,18 @@ export function headerText(headers: HttpHeaders, name: string): string {
   return typeof value === 'string' ? value : value.join(',')
 }
 
-/** The media type of a body, without parameters, in lower case. Absent means JSON. */
+const mediaTypePattern = /^\s*([\w!#$&^.+-]+\/[\w!#$&^.+-]+)\s*(?:;\s*[\w!#$&^.+-]+=(?:"[^"]*"|[^\s;,"]+)\s*)*;?\s*$/
+
+/** The media type of a body, without parameters, in lower case. Absent means JSON, empty that the header is malformed. */
 export function contentTypeOf(headers: HttpHeaders): string {
   const text = headerText(headers, 'content-type')
   if (text === '') return mediaTypes.json
-  const semicolon = text.indexOf(';')
-  return (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase()
+  if (text.length > maxContentTypeLength) return ''
+  return (mediaTypePattern.exec(text)?.[1] ?? '').toLowerCase()
 }
+
+/** Longer than any media type with its parameters. */
+const maxContentTypeLength = 1024
 
 /** Parses JSON or YAML. `what` begins the text of a 400, e.g. `error decoding patch`. Throws 400 or 413. */
 export function parseText(bytes: Uint8Array, format: 'json' | 'yaml', what: string): ParsedJson {

@@ -60,9 +60,12 @@ export function booleanParameter(query: Query, name: string): boolean {
 export function integerParameter(query: Query, name: string): number | undefined {
   const value = parameter(query, name)
   if (value === undefined || value === '') return undefined
-  const number = /^[+-]?\d{1,19}$/.test(value) ? Number(value) : Number.NaN
-  if (Number.isNaN(number)) {
-    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value.slice(0, 64))}: invalid syntax`)
-  }
-  return number
+  const fault = /^[+-]?\d{1,64}$/.test(value) ? (isInt64(value) ? '' : 'value out of range') : 'invalid syntax'
+  if (fault === '') return Number(value)
+  throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value.slice(0, 64))}: ${fault}`)
+}
+
+function isInt64(digits: string): boolean {
+  const number = BigInt(digits.replace('+', ''))
+  return BigInt.asIntN(64, number) === number
 }

@@ -5,11 +5,13 @@ import { badRequest, conflict, invalid, requestTooLarge } from '../http/errors.t
 import { type WriteOptions, writeOptions } from '../http/options.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
 import { createObject } from './create.ts'
-import { shapeObject, validateFields } from './decode.ts'
+import { shapeObject, strictProblems, strictText, validateFields } from './decode.ts'
 import { isObject, objectAt, textAt, without } from './json-access.ts'
 import { mutableMetadata, resetFields } from './metadata-rules.ts'
+import { refuseRounded } from './rounded.ts'
 import { objectKey } from './served-resource.ts'
 import { cloneObject } from './stored-form.ts'
+import { nullErrors } from './typed-values.ts'
 import { type Change, checkAddress, checkVersion, updateObject } from './update.ts'
 
 /** PATCH with `application/apply-patch+yaml`: server-side apply, which creates what is missing. */
@@ -30,11 +32,11 @@ export async function applyFromBody(
 
 function readConfig(core: HubCore, request: RegistryRequest, options: WriteOptions, bytes: Uint8Array): JsonObject {
   const { resource, target } = request
-  const { value, duplicates } = parseText(bytes, 'yaml', 'error decoding YAML')
-  const problems = duplicates.map((path) => `key "${path}" already set in map`)
-  if (problems.length > 0 && options.fieldValidation === 'Strict') {
-    throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${problems.join(', ')}`)
-  }
+  const { value, rounded, ...parsed } = parseText(bytes, 'yaml', 'error decoding YAML')
+  refuseRounded(rounded, resource)
+  const problems = strictProblems(parsed, [])
+  const text = options.fieldValidation === 'Strict' ? strictText(problems) : undefined
+  if (text !== undefined) throw badRequest(`error strict decoding YAML: error converting YAML to JSON: ${text}`)
   validateFields({ problems, level: options.fieldValidation, resource, warnings: request.warnings })
   const config = value === null ? {} : value
   if (!isObject(config)) throw badRequest('error decoding YAML: the applied configuration must be an object')
@@ -88,7 +90,8 @@ function applied({ core, request, options, config, live, cached }: AppliedInput)
     const message = `Invalid value: ${JSON.stringify(wanted)}: field is immutable`
     throw invalid(info.group, info.kind, target.name, [{ path: 'metadata.uid', reason: 'FieldValueInvalid', message }])
   }
-  return { object, shapeErrors: errors, tracked: true }
+  const nulls = resource.definition.custom ? nullErrors(config, schema, '') : []
+  return { object, shapeErrors: [...errors, ...nulls], tracked: true }
 }
 
 interface CreateAppliedInput {

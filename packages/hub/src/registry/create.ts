@@ -24,10 +24,10 @@ export async function createFromBody(core: HubCore, request: RegistryRequest): P
   const options = writeOptions({ kind: 'CreateOptions', query: info.query, headers: http.headers })
   const bytes = await readBody(http)
   const { decodeProtobuf } = core
-  const { value, duplicates } = decodeBody({ bytes, headers: http.headers, resource, decodeProtobuf })
-  const { object, unknown, errors } = shapeObject(value, resource, request.warnings)
+  const body = decodeBody({ bytes, headers: http.headers, resource, decodeProtobuf })
+  const { object, unknown, errors } = shapeObject(body.value, resource, request.warnings)
   validateFields({
-    problems: strictProblems(duplicates, unknown),
+    problems: strictProblems(body, unknown),
     level: options.fieldValidation,
     resource,
     warnings: request.warnings,

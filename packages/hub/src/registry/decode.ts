@@ -1,4 +1,4 @@
-import { ApiError, type FieldError, type Json, type JsonObject } from '@orrery/api'
+import { ApiError, type FieldError, type Json, type JsonObject, type ParsedJson } from '@orrery/api'
 import { contentTypeOf, mediaTypes, parseText } from '../http/body.ts'
 import { badRequest, invalid, unsupportedMediaType } from '../http/errors.ts'
 import type { FieldValidation } from '../http/options.ts'
@@ -6,8 +6,9 @@ import type { Warnings } from '../http/warnings.ts'
 import { isObject, type MutableObject, objectAt, textAt } from './json-access.ts'
 import { dedupeOwners } from './metadata-rules.ts'
 import { decodeMetadata } from './object-meta.ts'
+import { refuseRounded } from './rounded.ts'
 import type { ServedResource } from './served-resource.ts'
-import { dropNulls } from './typed-nulls.ts'
+import { decodeTyped } from './typed-values.ts'
 
 /** Decodes the Kubernetes protobuf envelope of a known kind to its JSON form. `expected` serves bodies without a type. Throws `ApiError` 400. */
 export type ProtobufDecoder = (
@@ -16,11 +17,7 @@ export type ProtobufDecoder = (
 ) => JsonObject
 
 /** A request body as a value, before it is known to be an object of the right kind. */
-export interface BodyValue {
-  readonly value: Json
-  /** Paths of keys that stood twice. */
-  readonly duplicates: readonly string[]
-}
+export type BodyValue = Pick<ParsedJson, 'value' | 'duplicates' | 'duplicateLines'>
 
 interface DecodeInput {
   readonly bytes: Uint8Array
@@ -45,7 +42,9 @@ export function decodeBody({ bytes, headers, resource, decodeProtobuf }: DecodeI
   }
   const parseError = `${unrecognized}: couldn't get version/kind; ${format} parse error`
   if (bytes.length === 0) throw badRequest(`${parseError}: unexpected end of JSON input (<empty>)`)
-  return parseText(bytes, format, parseError)
+  const parsed = parseText(bytes, format, parseError)
+  refuseRounded(parsed.rounded, resource)
+  return parsed
 }
 
 /** An object that fits the structure of its kind, owned by the caller. */
@@ -74,7 +73,8 @@ export function shapeObject(value: Json, resource: ServedResource, warnings: War
     if (key === 'apiVersion' || key === 'kind' || key === 'metadata') continue
     Object.defineProperty(object, key, { value: member, enumerable: true, writable: true, configurable: true })
   }
-  if (!custom) dropNulls(object, definition.schema)
+  const fault = custom ? undefined : decodeTyped(object, definition.schema)
+  if (fault !== undefined) throw badRequest(`${typedText(resource)}: ${fault}`)
   const pruned = schema.prune(object)
   schema.applyDefaults(object)
   const errors = custom ? [] : schema.validate(object)
@@ -125,13 +125,31 @@ function checkType(source: JsonObject, resource: ServedResource): void {
   throw badRequest(`${givenKind} in version "${givenVersion}" cannot be handled as a ${info.kind}: ${why}`)
 }
 
-/** What strict decoding finds, in Kubernetes' words. */
-export function strictProblems(duplicates: readonly string[], unknown: readonly string[]): readonly string[] {
-  return [...duplicates.map((path) => `duplicate field "${path}"`), ...unknown.map((path) => `unknown field "${path}"`)]
+/** What strict decoding finds. */
+export interface StrictProblems {
+  /** Keys that stand twice in YAML, in the words of its parser: `line 6: key "a" already set in map`. */
+  readonly yaml: readonly string[]
+  readonly fields: readonly string[]
+}
+
+/** In Kubernetes' words: keys that the parser saw twice, fields that the kind does not have. */
+export function strictProblems(parsed: ParsedKeys, unknown: readonly string[]): StrictProblems {
+  const { duplicates, duplicateLines } = parsed
+  const twice = duplicateLines === undefined ? duplicates.map((path) => `duplicate field "${path}"`) : []
+  return { yaml: duplicateLines ?? [], fields: [...twice, ...unknown.map((path) => `unknown field "${path}"`)] }
+}
+
+type ParsedKeys = Pick<ParsedJson, 'duplicates' | 'duplicateLines'>
+
+/** All problems as one sentence; undefined when there are none. */
+export function strictText({ yaml, fields }: StrictProblems): string | undefined {
+  if (yaml.length === 0 && fields.length === 0) return undefined
+  const lines = yaml.length === 0 ? [] : [`yaml: unmarshal errors:\n  ${yaml.join('\n  ')}`]
+  return [...lines, ...fields].join(', ')
 }
 
 interface FieldValidationInput {
-  readonly problems: readonly string[]
+  readonly problems: StrictProblems
   readonly level: FieldValidation
   readonly resource: ServedResource
   readonly warnings: Warnings
@@ -139,7 +157,8 @@ interface FieldValidationInput {
 
 /** Refuses (400), warns of, or ignores what strict decoding found, as the request asks. */
 export function validateFields({ problems, level, resource, warnings }: FieldValidationInput): void {
-  if (problems.length === 0 || level === 'Ignore') return
-  if (level === 'Strict') throw badRequest(`${typedText(resource)}: strict decoding error: ${problems.join(', ')}`)
-  for (const problem of problems) warnings.add(problem)
+  const text = strictText(problems)
+  if (text === undefined || level === 'Ignore') return
+  if (level === 'Strict') throw badRequest(`${typedText(resource)}: strict decoding error: ${text}`)
+  for (const problem of [...problems.yaml, ...problems.fields]) warnings.add(problem)
 }

@@ -147,7 +147,8 @@ function listErrors(match: string, version: string, token: string, initial: bool
 
 function watchErrors(match: string, initial: boolean | undefined, token: string): FieldError[] {
   const errors: FieldError[] = []
-  if (match !== '' && token !== '') {
+  // Also without a match: a watch has no pages to go on from.
+  if (token !== '') {
     errors.push(versionMatchError('Forbidden: resourceVersionMatch is forbidden when continue is provided'))
   }
   if (initial === undefined) {

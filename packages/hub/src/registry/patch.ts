@@ -14,9 +14,10 @@ import { badRequest, inapplicablePatch, invalid, invalidPatch, unsupportedMediaT
 import { type WriteOptions, writeOptions } from '../http/options.ts'
 import { applyFromBody } from './apply.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
-import { shapeObject, strictProblems, validateFields } from './decode.ts'
+import { shapeObject, strictProblems, strictText, validateFields } from './decode.ts'
 import { isList, isObject, mutableCopy, objectAt, textAt } from './json-access.ts'
 import { mutableMetadata } from './metadata-rules.ts'
+import { refuseRounded } from './rounded.ts'
 import type { ServedResource } from './served-resource.ts'
 import { cloneObject, withResourceVersion } from './stored-form.ts'
 import { type Change, checkAddress, checkVersion, updateObject } from './update.ts'
@@ -36,7 +37,8 @@ export async function patchFromBody(
   if (contentType === mediaTypes.applyPatch) return applyFromBody(core, request)
   const type = patchTypeOf(contentType, resource)
   const options = writeOptions({ kind: 'PatchOptions', query: info.query, headers: http.headers })
-  const { patch, duplicates } = readPatch(type, await readBody(http))
+  const { patch, duplicates, rounded } = readPatch(type, await readBody(http))
+  refuseRounded(rounded, resource)
   const change = (live: JsonObject, cached: CachedObject) =>
     patchedChange({ request, options, type, patch, duplicates, live, cached })
   return { created: false, object: await updateObject(core, request, { options, change, retry: true }) }
@@ -56,11 +58,18 @@ function patchTypeOf(contentType: string, resource: ServedResource): PatchType {
   })
 }
 
+interface ReadPatch {
+  readonly patch: Json
+  readonly duplicates: readonly string[]
+  /** Paths of integers that the patch could not hold exactly; in a JSON patch they are those of its operations. */
+  readonly rounded: readonly string[] | undefined
+}
+
 /** Parses a patch document and checks its outer shape. Throws 400 or 413. */
-export function readPatch(type: PatchType, bytes: Uint8Array): { patch: Json; duplicates: readonly string[] } {
-  const { value, duplicates } = parseText(bytes, 'json', 'error decoding patch')
+export function readPatch(type: PatchType, bytes: Uint8Array): ReadPatch {
+  const { value, duplicates, rounded } = parseText(bytes, 'json', 'error decoding patch')
   if (type !== 'json') {
-    if (isObject(value)) return { patch: value, duplicates }
+    if (isObject(value)) return { patch: value, duplicates, rounded }
     throw badRequest(
       'error decoding patch: json: cannot unmarshal the patch into Go value of type map[string]interface {}',
     )
@@ -74,7 +83,7 @@ export function readPatch(type: PatchType, bytes: Uint8Array): { patch: Json; du
       message: `Request entity too large: The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${value.length}`,
     })
   }
-  return { patch: value, duplicates }
+  return { patch: value, duplicates, rounded }
 }
 
 /** Runs one patch on a document. Throws `ApiError` 400, 413 or 422; the document is not changed. */
@@ -112,9 +121,10 @@ function patchedChange(input: PatchedInput): Change {
   const document = withResourceVersion(live, cached.revision)
   const patched = runPatch(type, document, patch, resource)
   const { object, unknown, errors } = shapePatched(patched, request)
-  const problems = strictProblems(duplicates, unknown)
-  if (options.fieldValidation === 'Strict' && problems.length > 0) {
-    throw invalidPatch(stringifyForError(patched, resource), `strict decoding error: ${problems.join(', ')}`)
+  const problems = strictProblems({ duplicates }, unknown)
+  const text = options.fieldValidation === 'Strict' ? strictText(problems) : undefined
+  if (text !== undefined) {
+    throw invalidPatch(stringifyForError(patched, resource), `strict decoding error: ${text}`)
   }
   validateFields({ problems, level: options.fieldValidation, resource, warnings })
   const metadata = mutableMetadata(object)

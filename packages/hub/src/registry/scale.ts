@@ -1,7 +1,7 @@
 import { ApiError, type FieldError, type JsonObject, stringifyJson } from '@orrery/api'
 import type { CachedObject } from '../cache/cache.ts'
 import { contentTypeOf, mediaTypes, parseText, readBody } from '../http/body.ts'
-import { badRequest, conflict, invalid, unsupportedMediaType } from '../http/errors.ts'
+import { badRequest, conflict, invalid, invalidPatch, unsupportedMediaType } from '../http/errors.ts'
 import { writeOptions } from '../http/options.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
 import { isObject, numberAt, objectAt, textAt, valueAtPath, withValueAtPath } from './json-access.ts'
@@ -13,6 +13,8 @@ import { type Change, updateObject } from './update.ts'
 
 /** Of `autoscaling/v1 Scale`. */
 const maxReplicas = 2_147_483_647
+/** Of a patched Scale in an error message; the client has the rest. */
+const maxShownScale = 2048
 
 /** GET on `/scale`. */
 export async function getScale(core: HubCore, request: RegistryRequest): Promise<ServedObject> {
@@ -37,7 +39,7 @@ export async function updateScale(core: HubCore, request: RegistryRequest): Prom
     const scale = wanted(live, cached)
     const version = textAt(objectAt(scale, 'metadata'), 'resourceVersion')
     if (version !== '' && version !== String(cached.revision)) throw conflict(resource.definition.info, target.name)
-    const replicas = checkScale(request, scale)
+    const replicas = checkScale(request, scale, isPut)
     const object = withValueAtPath(live, specReplicasPath, replicas)
     return { object: cloneObject(object), shapeErrors: [], tracked: false }
   }
@@ -75,7 +77,7 @@ function patchScale(request: RegistryRequest, bytes: Uint8Array): WantedScale {
   }
 }
 
-function checkScale(request: RegistryRequest, scale: JsonObject): number {
+function checkScale(request: RegistryRequest, scale: JsonObject, isPut: boolean): number {
   const { target, resource } = request
   const { info } = resource.definition
   const type = `${textAt(scale, 'apiVersion')} ${textAt(scale, 'kind')}`
@@ -87,7 +89,8 @@ function checkScale(request: RegistryRequest, scale: JsonObject): number {
   }
   const replicas = objectAt(scale, 'spec')['replicas'] ?? 0
   if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas > maxReplicas) {
-    throw badRequest(`spec.replicas must be an integer of at most ${maxReplicas}`)
+    const detail = `spec.replicas must be an integer of at most ${maxReplicas}`
+    throw isPut ? badRequest(detail) : invalidPatch(stringifyJson(scale).slice(0, maxShownScale), detail)
   }
   if (replicas >= 0) return replicas
   const error: FieldError = {

@@ -47,9 +47,9 @@ export async function updateFromBody(
   const options = writeOptions({ kind: 'UpdateOptions', query: info.query, headers: http.headers })
   const bytes = await readBody(http)
   const { decodeProtobuf } = core
-  const { value, duplicates } = decodeBody({ bytes, headers: http.headers, resource, decodeProtobuf })
-  const shaped = shapeObject(value, resource, request.warnings)
-  const problems = strictProblems(duplicates, shaped.unknown)
+  const body = decodeBody({ bytes, headers: http.headers, resource, decodeProtobuf })
+  const shaped = shapeObject(body.value, resource, request.warnings)
+  const problems = strictProblems(body, shaped.unknown)
   validateFields({ problems, level: options.fieldValidation, resource, warnings: request.warnings })
   const metadata = mutableMetadata(shaped.object)
   checkAddress(request, metadata)
