@@ -11,6 +11,12 @@ import { up } from './up.ts'
 const DEFAULT_DATA_DIRECTORY = '.orrery'
 const DEFAULT_PORT = 7443
 
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds > 0 && seconds <= 3_600)) throw new InvalidArgumentError('It must be a number of seconds, up to 3600.')
+  return seconds
+}
+
 function parsePort(text: string): number {
   const port = Number(text)
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
@@ -85,6 +91,9 @@ program
       .default('auto' as const),
   )
   .option('--health-port <n>', 'port on 127.0.0.1 for /livez, /readyz and /metrics', parsePort)
+  .option('--leader-elect-lease-duration <s>', 'others wait this long for a leader that is gone', parseSeconds, 15)
+  .option('--leader-elect-renew-deadline <s>', 'a leader that cannot renew for this long stops', parseSeconds, 10)
+  .option('--leader-elect-retry-period <s>', 'between attempts to acquire or renew', parseSeconds, 2)
   .option('--stop-servers', 'a clean end also stops the servers that instances run here')
   .action(async (options: ManagerCommand) => {
     const log = createLogger({ level: options.logLevel, component: 'manager' })
@@ -105,6 +114,11 @@ program
               healthPort: options.healthPort,
               log,
               onReady: () => announce(undefined),
+              election: {
+                leaseMs: options.leaderElectLeaseDuration * 1_000,
+                renewMs: options.leaderElectRenewDeadline * 1_000,
+                retryMs: options.leaderElectRetryPeriod * 1_000,
+              },
               stopServers: options.stopServers === true,
             },
             signal,
@@ -121,6 +135,9 @@ interface ManagerCommand {
   readonly logLevel: string
   readonly housekeeping: 'auto' | 'on' | 'off'
   readonly healthPort?: number
+  readonly leaderElectLeaseDuration: number
+  readonly leaderElectRenewDeadline: number
+  readonly leaderElectRetryPeriod: number
   readonly stopServers?: true
 }
 

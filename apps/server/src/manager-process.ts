@@ -12,13 +12,7 @@ import { serveHealth } from './health-endpoint.ts'
 import { createEngineMetrics } from './metrics.ts'
 
 const SYSTEM_NAMESPACE = 'orrery-system'
-const ELECTION = {
-  namespace: SYSTEM_NAMESPACE,
-  name: 'orrery-manager',
-  leaseMs: 15_000,
-  renewMs: 10_000,
-  retryMs: 2_000,
-}
+const LEASE = 'orrery-manager'
 const STOP_SERVERS_TIMEOUT_MS = 60_000
 
 export interface ManagerProcessOptions {
@@ -32,6 +26,7 @@ export interface ManagerProcessOptions {
   readonly onReady: () => void
   /** Port of the health endpoint on the loopback interface; none when undefined. */
   readonly healthPort: number | undefined
+  readonly election: { readonly leaseMs: number; readonly renewMs: number; readonly retryMs: number }
   /** Whether a clean end also stops the servers that instances run on this machine. */
   readonly stopServers: boolean
 }
@@ -57,7 +52,8 @@ export async function runManager(options: ManagerProcessOptions, signal: AbortSi
     const providers = [postgresql({ servers, choosePort: chooseFreePort })]
     await installDefinitions(providers, install)
     const hashKey = await ensureHashKey({ client, random: systemRandom, namespace: SYSTEM_NAMESPACE })
-    const manager = createManager({ ...shared, client, log, metrics, identity, election: ELECTION })
+    const election = { namespace: SYSTEM_NAMESPACE, name: LEASE, ...options.election }
+    const manager = createManager({ ...shared, client, log, metrics, identity, election })
     await using engine = createEngine({
       ...shared,
       manager,

@@ -6,16 +6,16 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { chooseFreePort } from '@orrery/provider-postgresql'
-import pg from 'pg'
+import type pg from 'pg'
 import type { ServerPrograms } from './programs.ts'
+import type { Row, SqlTarget } from './sql.ts'
+import { openSession, runSql } from './sql.ts'
 
 const run = promisify(execFile)
 
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 30_000
 const POLL_MS = 20
-
-export type Row = Readonly<Record<string, unknown>>
 
 export interface PostgresServerOptions {
   readonly programs: ServerPrograms
@@ -138,33 +138,21 @@ class TemporaryServer implements PostgresServer {
   async connect(
     as: { readonly database?: string; readonly username?: string; readonly password?: string } = {},
   ): Promise<pg.Client> {
-    const { host, port, username: user, password } = this
-    const client = new pg.Client({
-      host,
-      port,
-      user: as.username ?? user,
-      password: as.password ?? password,
-      database: as.database ?? 'postgres',
-      ssl: this.#options.tls === undefined ? false : { rejectUnauthorized: false },
-    })
-    // Whoever uses the connection hears of its end by the next statement.
-    client.on('error', () => undefined)
-    await client.connect()
-    return client
+    return await openSession(this.#target(as))
   }
 
   async query(sql: string, options: Parameters<PostgresServer['query']>[1] = {}): Promise<readonly Row[]> {
-    const client = await this.connect(options)
-    try {
-      return (await client.query<Row>(sql, [...(options.values ?? [])])).rows
-    } finally {
-      await client.end()
-    }
+    return await runSql(this.#target(options), sql, options.values)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop('fast')
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+
+  #target(as: { readonly database?: string; readonly username?: string; readonly password?: string }): SqlTarget {
+    const { host, port, username, password } = this
+    return { host, port, username, password, database: 'postgres', ...as, tls: this.#options.tls !== undefined }
   }
 
   async #configure(): Promise<void> {
