@@ -10,11 +10,12 @@ import {
 } from '@orrery/api'
 import type { Client, DiscoveredResource } from '@orrery/client'
 import { kindOf } from '@orrery/client'
+import { REFERENCES_ANNOTATION } from '@orrery/provider'
 import type { Fields } from './fields.ts'
 import { fieldsOf, timeOf } from './fields.ts'
 import type { Item } from './item.ts'
 import { readItem } from './item.ts'
-import { kindId, REFERENCES_ANNOTATION } from './relations.ts'
+import { kindId } from './relations.ts'
 
 /** What was found of an object. Absence is known only when the server said so. */
 export type Found =

@@ -43,7 +43,7 @@ const MAX_CAUSES = 5
 export function problemOf(error: unknown, program: string): { readonly problem: Problem; readonly exitCode: ExitCode } {
   const causes = causesOf(error)
   if (error instanceof CliError)
-    return { problem: { message: error.message, causes, ...error.problem }, exitCode: error.exitCode }
+    return { problem: { ...error.problem, message: error.message, causes }, exitCode: error.exitCode }
   const doctor = `${program} doctor`
   if (error instanceof ApiError) return { problem: apiProblem(error, { causes, program }), exitCode: codeOf(error) }
   if (error instanceof ConnectionError) {

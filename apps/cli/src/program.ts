@@ -2,6 +2,8 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import type { CommonOptions } from './command.ts'
 import type { StatusOptions } from './commands/status.ts'
 import { status } from './commands/status.ts'
+import type { TreeOptions } from './commands/tree.ts'
+import { tree } from './commands/tree.ts'
 import type { WhyOptions } from './commands/why.ts'
 import { why } from './commands/why.ts'
 import { machineFormatOf, writeDocument } from './document.ts'
@@ -112,6 +114,12 @@ function addReadCommands(program: Command, shell: Shell, done: Done): void {
     .option('-v, --verbose', 'all conditions, drift and events too')
     .option('--exit-zero', 'exit with 0 also when it is not as declared')
     .action(async (words: string[], options: WhyOptions) => done(await why(shell, words, options)))
+  withCommon(program.command('tree'), ['json', 'yaml'])
+    .description('everything managed below what it lives in, with what else it needs')
+    .argument('[kind/name...]', 'only the way to this object, and what is below it')
+    .option('-A, --all-namespaces', 'all namespaces (the default without -n and without an object)')
+    .option('--exit-zero', 'exit with 0 also when something is not as declared')
+    .action(async (words: string[], options: TreeOptions) => done(await tree(shell, words, options)))
 }
 
 const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]

@@ -20,9 +20,6 @@ export interface Link {
   readonly namespace: string | undefined
 }
 
-/** On a CustomResourceDefinition: which kind each reference field of `forProvider` leads to, as JSON. */
-export const REFERENCES_ANNOTATION = 'orrery.dev/references'
-
 /** Kinds of reference fields, by `plural.group` of the object and then by field: `owner` to `Role`. */
 export type ReferenceKinds = ReadonlyMap<string, Readonly<Record<string, string>>>
 
@@ -111,7 +108,10 @@ const secretKind = ({ resources }: Catalogue) => findResource(resources, { group
 function targetKind(item: Item, base: string, { resources, references }: Catalogue): DiscoveredResource | undefined {
   const { group } = item.resource
   const declared = references.get(qualifiedResource(item.resource))?.[base]
-  if (declared !== undefined) return findResource(resources, { group, kind: declared })
+  if (declared !== undefined) {
+    const [kind = '', of = group] = declared.split('/').toReversed()
+    return findResource(resources, { group: of, kind })
+  }
   return resources.managed.find((resource) => resource.group === group && resource.singular === base.toLowerCase())
 }
 
