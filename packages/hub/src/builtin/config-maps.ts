@@ -34,7 +34,8 @@ export const configMapDefinition: ResourceDefinition = {
   fieldsOf: () => undefined,
   columns: [
     nameColumn,
-    column('Data', 'Data contains the configuration data.', (object) => String(countKeys(object)), { type: 'string' }),
+    // A number in a column of text, as Kubernetes has it.
+    column('Data', 'Data contains the configuration data.', (object) => countKeys(object)),
     ageColumn,
   ],
   validate: validateConfigMap,

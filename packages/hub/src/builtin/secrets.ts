@@ -57,7 +57,7 @@ export const secretDefinition: ResourceDefinition = {
   columns: [
     nameColumn,
     column('Type', 'Used to facilitate programmatic handling of secret data.', (secret) => textAt(secret, 'type')),
-    column('Data', 'Data contains the secret data.', (secret) => String(Object.keys(objectAt(secret, 'data')).length)),
+    column('Data', 'Data contains the secret data.', (secret) => Object.keys(objectAt(secret, 'data')).length),
     ageColumn,
   ],
   prepare: prepareSecret,

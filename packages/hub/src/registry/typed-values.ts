@@ -39,7 +39,11 @@ function decodeMember(value: Json, schema: JsonSchema, path: string): string | u
     if (value >= minInt32 && value <= maxInt32) return undefined
     return `json: cannot unmarshal number ${value} into Go struct field ${path} of type int32`
   }
-  if (schema.format !== 'byte' || typeof value !== 'string') return undefined
+  if (typeof value !== 'string') return undefined
+  if (schema.pattern !== undefined && schema.format === 'date-time' && !new RegExp(schema.pattern).test(value)) {
+    return `parsing time ${JSON.stringify(value.slice(0, 64))} as "2006-01-02T15:04:05.000000Z07:00"`
+  }
+  if (schema.format !== 'byte') return undefined
   const at = faultOfBase64(value)
   return at < 0 ? undefined : `illegal base64 data at input byte ${at}`
 }

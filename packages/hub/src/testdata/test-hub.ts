@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { ApiError, type Clock, type Json, type JsonObject, parseJson, type Random, silentLogger, stringifyJson } from '@orrery/api'
+import { ApiError, type Clock, type HttpHeaders, type Json, type JsonObject, parseJson, type Random, silentLogger, stringifyJson } from '@orrery/api'
 import { Registry } from 'prom-client'
 import { createAuthenticator, hashToken } from '../auth/authenticator.ts'
 import { createDefaultAuthorizer } from '../auth/default-authorizer.ts'
@@ -38,7 +38,7 @@ export interface Answer {
 
 export interface CallOptions {
   readonly body?: unknown
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: HttpHeaders
   readonly peer?: Peer
 }
 
