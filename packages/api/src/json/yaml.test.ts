@@ -48,6 +48,19 @@ for (const { name, text } of [
     )
   })
 
+for (const { name, text } of [
+  { name: 'merge keys', text: 'a: &a {x: 1}\nb: {<<: *a}' },
+  { name: 'a second document', text: 'a: 1\n---\nb: 2' },
+  { name: 'eleven aliases', text: `a: &a 1\nb: [${'*a,'.repeat(11)}]` },
+])
+  test(`plain YAML has no ${name}`, () => {
+    assert.ok(parseYaml(text))
+    assert.throws(
+      () => parseYaml(text, { plain: true }),
+      (error) => error instanceof JsonError,
+    )
+  })
+
 test('a duplicate YAML key is reported with its line', () => {
   const parsed = parseYaml('data:\n  k: 1\n  k: 2\n')
   assert.deepEqual(parsed.value, { data: { k: 2 } })

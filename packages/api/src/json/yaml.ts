@@ -30,13 +30,48 @@ import { keyText, resolvePlain, resolveTagged } from './yaml-scalars.ts'
 /** How many duplicate keys are reported. */
 const maxDuplicates = 100
 
-/** Parses YAML 1.1 as kubectl reads it (no timestamps), into the same value space and limits as `parseJson`. */
-export function parseYaml(source: Uint8Array | string, limits?: Partial<JsonLimits>): ParsedJson {
+/** What a request body does not need; each can make a small text mean a lot, or something else than it seems. */
+const maxPlainAliases = 10
+
+export interface YamlOptions extends Partial<JsonLimits> {
+  /** Refuses merge keys, a second document and more than ten aliases: what a server should not have to guess. */
+  readonly plain?: boolean
+}
+
+/**
+ * Parses the first document of YAML 1.1 as kubectl reads it (no timestamps), into the same value space and
+ * limits as `parseJson`. Throws {@link JsonError}.
+ */
+export function parseYaml(source: Uint8Array | string, options: YamlOptions = {}): ParsedJson {
+  const { plain = false, ...limits } = options
   const bounds = { ...defaultJsonLimits, ...limits }
   const text = decodeText(source, bounds)
-  const composer = new Composer(text, readEvents(text, bounds), bounds)
+  const events = readEvents(text, bounds)
+  if (plain) checkPlain(text, events)
+  const composer = new Composer(text, events, bounds)
   return composer.parsed(composer.next() ?? null)
 }
+
+function checkPlain(text: string, events: readonly Event[]): void {
+  let aliases = 0
+  let documents = 0
+  for (const event of events) {
+    if (event.type === EVENT_ID.ALIAS) aliases++
+    else if (event.type === EVENT_ID.DOCUMENT) documents++
+    else if (event.type === EVENT_ID.SCALAR && isMergeKey(text, event)) {
+      throw new JsonError('syntax', 'yaml: merge keys (<<) are not read here; write the merged keys out')
+    }
+  }
+  if (documents > 1) throw new JsonError('syntax', 'yaml: the body holds more than one document; send one each')
+  if (aliases <= maxPlainAliases) return
+  throw new JsonError(
+    'too-large',
+    `yaml: document contains excessive aliasing: more than ${maxPlainAliases} aliases; write the values out`,
+  )
+}
+
+const isMergeKey = (text: string, { style, valueStart, valueEnd }: ScalarEvent): boolean =>
+  style === SCALAR_STYLE.PLAIN && valueEnd - valueStart === 2 && text.startsWith('<<', valueStart)
 
 /** All documents of a YAML stream (files given to the CLI); empty documents are skipped. */
 export function parseYamlDocuments(source: string): readonly Json[] {
@@ -195,10 +230,7 @@ class Composer {
     const merged: JsonObject[] = []
     while (!this.#isPop()) {
       const event = this.#events[this.#at]
-      const isMerge =
-        event?.type === EVENT_ID.SCALAR &&
-        event.style === SCALAR_STYLE.PLAIN &&
-        this.#text.slice(event.valueStart, event.valueEnd) === '<<'
+      const isMerge = event?.type === EVENT_ID.SCALAR && isMergeKey(this.#text, event)
       const key = keyText(this.#node())
       this.#path.push(key)
       if (!isMerge && Object.hasOwn(object, key)) this.#reportDuplicate(key, event)

@@ -60,7 +60,7 @@ const maxContentTypeLength = 1024
 /** Parses JSON or YAML. `what` begins the text of a 400, e.g. `error decoding patch`. Throws 400 or 413. */
 export function parseText(bytes: Uint8Array, format: 'json' | 'yaml', what: string): ParsedJson {
   try {
-    return format === 'json' ? parseJson(bytes) : parseYaml(bytes)
+    return format === 'json' ? parseJson(bytes) : parseYaml(bytes, { plain: true })
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
     // The bytes were within the limit: what grew too large is YAML that refers to itself.
