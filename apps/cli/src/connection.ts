@@ -47,10 +47,10 @@ export function chooseKubeconfigs(
   // As kubectl: of several listed files those that are missing are passed over.
   const present = paths.filter((each) => existsSync(each))
   if (present.length > 0) return present
-  throw new CliError(
-    `There is no kubeconfig: ${isListed ? '' : `neither ${LOCAL_KUBECONFIG} here nor `}${paths.join(', ')} exists${isListed ? ', which KUBECONFIG names' : ''}.`,
-    { code: 'NoKubeconfig', path: 'kubeconfig', next: `${shell.program} up` },
-  )
+  const message = isListed
+    ? `There is no kubeconfig: KUBECONFIG names ${paths.join(', ')}, which does not exist.`
+    : `There is no kubeconfig: neither ${LOCAL_KUBECONFIG} here nor ${paths.join(', ')} exists.`
+  throw new CliError(message, { code: 'NoKubeconfig', path: 'kubeconfig', next: `${shell.program} up` })
 }
 
 /** Reads the kubeconfig; connects when the first request is made. Throws `KubeconfigError` and `CliError`. */

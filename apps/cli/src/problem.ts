@@ -42,8 +42,7 @@ const MAX_CAUSES = 5
 /** Puts any error into words. `program` is how the reader starts this program. */
 export function problemOf(error: unknown, program: string): { readonly problem: Problem; readonly exitCode: ExitCode } {
   const causes = causesOf(error)
-  if (error instanceof CliError)
-    return { problem: { ...error.problem, message: error.message, causes }, exitCode: error.exitCode }
+  if (error instanceof CliError) return { problem: ownProblem(error, causes), exitCode: error.exitCode }
   const doctor = `${program} doctor`
   if (error instanceof ApiError) return { problem: apiProblem(error, { causes, program }), exitCode: codeOf(error) }
   if (error instanceof ConnectionError) {
@@ -56,6 +55,18 @@ export function problemOf(error: unknown, program: string): { readonly problem: 
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof KubeconfigError ? 'InvalidKubeconfig' : 'InternalError'
   return { problem: { code, message, causes, next: doctor }, exitCode: exitCodes.error }
+}
+
+function ownProblem({ message, problem }: CliError, causes: readonly string[]): Problem {
+  const { code, object, path, next } = problem
+  return {
+    code,
+    message,
+    ...(object === undefined ? {} : { object }),
+    ...(path === undefined ? {} : { path }),
+    causes,
+    next,
+  }
 }
 
 function codeOf(error: ApiError): ExitCode {

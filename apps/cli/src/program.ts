@@ -1,9 +1,15 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { CommonOptions } from './command.ts'
+import { complete, completionScripts } from './commands/completion.ts'
+import { doctor } from './commands/doctor.ts'
+import type { ImportOptions } from './commands/import.ts'
+import { importObject } from './commands/import.ts'
 import type { StatusOptions } from './commands/status.ts'
 import { status } from './commands/status.ts'
 import type { TreeOptions } from './commands/tree.ts'
 import { tree } from './commands/tree.ts'
+import type { VersionOptions } from './commands/version.ts'
+import { version } from './commands/version.ts'
 import type { WhyOptions } from './commands/why.ts'
 import { why } from './commands/why.ts'
 import { machineFormatOf, writeDocument } from './document.ts'
@@ -57,6 +63,8 @@ function usageProblem(error: CommanderError, args: readonly string[], shell: She
   }
 }
 
+const DEFAULT_TIMEOUT_SECONDS = 60
+
 const EXIT_CODES = `
 Exit codes:
   0  done; what was looked at is as declared
@@ -81,6 +89,9 @@ function createProgram(shell: Shell, done: Done): Command {
     .addHelpText('after', EXIT_CODES)
   addServerCommands(program, shell, done)
   addReadCommands(program, shell, done)
+  addImport(program, shell, done)
+  addCheckCommands(program, shell, done)
+  addCompletion(program, shell)
   return program
 }
 
@@ -122,6 +133,50 @@ function addReadCommands(program: Command, shell: Shell, done: Done): void {
     .action(async (words: string[], options: TreeOptions) => done(await tree(shell, words, options)))
 }
 
+function addImport(program: Command, shell: Shell, done: Done): void {
+  withCommon(program.command('import'), ['yaml', 'json'])
+    .description('a manifest that takes over what exists, without changing it; printed, or applied with --apply')
+    .argument('<kind>', 'a managed kind, e.g. database')
+    .argument('<name>', 'name of the object to make')
+    .requiredOption('--external-name <name>', 'what it is called outside')
+    .option('--provider-config <name>', 'how to reach it: NAME, or clusterproviderconfig/NAME (default: default)')
+    .option('--observe-only', 'only look at it: no change, no deletion')
+    .option('--set <field=value>', 'a field of spec.forProvider, e.g. ownerRef.name=app; may be repeated', collect, [])
+    .option('--new-secrets', 'with --apply: accept that secrets which are not named are made anew')
+    .option('--apply', 'apply the manifest and wait until it is taken up')
+    .option('--timeout <time>', 'longest wait for the live state', parseSeconds, DEFAULT_TIMEOUT_SECONDS)
+    .action(async (kind: string, name: string, options: ImportOptions) =>
+      done(await importObject(shell, { kind, name }, options)),
+    )
+}
+
+function addCheckCommands(program: Command, shell: Shell, done: Done): void {
+  withCommon(program.command('doctor'), ['json', 'yaml'])
+    .description('checks this machine, the connection, the server and what is managed')
+    .action(async (options: CommonOptions) => done(await doctor(shell, options)))
+  withCommon(program.command('version'), ['json', 'yaml'])
+    .description('of this program and of the server')
+    .option('--client', 'of this program only')
+    .action(async (options: VersionOptions) => done(await version(shell, options)))
+}
+
+function addCompletion(program: Command, shell: Shell): void {
+  program
+    .command('completion')
+    .description('a script that makes a shell complete commands, kinds and names of objects')
+    .addArgument(new Argument('<shell>', 'which shell').choices(Object.keys(completionScripts)))
+    .action((name: string) => shell.out.write(completionScripts[name] ?? ''))
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .helpOption(false)
+    .allowUnknownOption()
+    .passThroughOptions()
+    .action(async (words: string[]) => {
+      for (const word of await complete(shell, program, words)) shell.out.write(`${word}\n`)
+    })
+}
+
 const collect = (value: string, previous: readonly string[]): readonly string[] => [...previous, value]
 
 function parseSeconds(text: string): number {
@@ -141,5 +196,3 @@ function withCommon(command: Command, formats: readonly string[]): Command {
     .option('--request-timeout <time>', 'longest wait for one answer', parseSeconds)
     .addOption(new Option('-o, --output <format>', 'for machines, or with more columns').choices(formats))
 }
-
-export type { CommonOptions }
