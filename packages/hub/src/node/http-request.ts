@@ -1,22 +1,55 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
-import type { HttpRequest } from '@orrery/api'
+import type { ApiError, HttpRequest } from '@orrery/api'
 import type { Peer } from '../hub.ts'
+import { bodyTimeout, notWellFormed, unknownEncoding } from './client-error.ts'
 
 /** Either protocol's request; both have the same members. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest
 
 const bodyless = new Set(['GET', 'HEAD', 'OPTIONS'])
 
-/** The request as the hub takes it. The body is not read before the hub asks for it. */
-export function requestOf(request: NodeRequest, signal: AbortSignal): HttpRequest {
+/** The request as the hub takes it. The body is not read before the hub asks for it, and not for longer than `bodyMs`. */
+export function requestOf(request: NodeRequest, signal: AbortSignal, bodyMs: number): HttpRequest {
   const { method = 'GET', url = '/' } = request
-  const base = { method, target: url, headers: headersOf(request), signal }
+  const base = { method, target: pathOf(url), headers: headersOf(request), signal }
   if (bodyless.has(method)) return base
-  // Destroying the stream would take the connection away before the answer (a 413) is sent.
-  return { ...base, body: request.iterator({ destroyOnReturn: false }) }
+  return { ...base, body: readWithin(request, bodyMs) }
 }
+
+/** Node.js limits the time of an HTTP/1.1 request, but not that of a stream of HTTP/2. */
+async function* readWithin(request: NodeRequest, limitMs: number): AsyncGenerator<Uint8Array> {
+  // Destroying the stream would take the connection away before the answer (a 413) is sent.
+  const chunks: AsyncIterator<Uint8Array> = request.iterator({ destroyOnReturn: false })
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(bodyTimeout()), limitMs)
+  try {
+    for (;;) {
+      const chunk = await Promise.race([chunks.next(), late])
+      if (chunk.done === true) return
+      yield chunk.value
+    }
+  } finally {
+    clearTimeout(timer)
+    // Not awaited: it would wait for the chunk that does not come.
+    void chunks.return?.()
+  }
+}
+
+/** What is wrong with a request that the parser let through; undefined when nothing is. */
+export function refusalOf(request: NodeRequest): ApiError | undefined {
+  if ('stream' in request) return undefined
+  const encoding = request.headers['transfer-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'chunked') return unknownEncoding
+  let hosts = 0
+  const { rawHeaders } = request
+  for (let index = 0; index < rawHeaders.length; index += 2) if (/^host$/i.test(rawHeaders[index] ?? '')) hosts++
+  return hosts > 1 ? notWellFormed('it names more than one host') : undefined
+}
+
+/** Clients of proxies send the whole URL; which host it names is of no interest here. */
+const pathOf = (url: string): string => (url.startsWith('/') ? url : url.replace(/^https?:\/\/[^/?#]*(?=\/)/i, ''))
 
 function headersOf(request: NodeRequest): HttpRequest['headers'] {
   const { headers } = request

@@ -1,10 +1,12 @@
 import { createSecureServer, type Http2SecureServer, type ServerHttp2Session } from 'node:http2'
 import { isIPv6 } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import type { HttpResponse, Logger } from '@orrery/api'
+import { ApiError, type HttpResponse, type Logger } from '@orrery/api'
 import { headerText } from '../http/body.ts'
 import type { Hub, Peer } from '../hub.ts'
-import { type NodeRequest, peerOf, requestOf } from './http-request.ts'
+import { endWith, refuseConnection } from './client-error.ts'
+import { type NodeRequest, peerOf, refusalOf, requestOf } from './http-request.ts'
 import { type NodeResponse, sendResponse } from './http-response.ts'
 import type { KeyPair } from './pki.ts'
 
@@ -27,7 +29,10 @@ export interface ListenerLimits {
   readonly streamsPerConnection: number
   readonly headerBytes: number
   readonly headersMs: number
+  /** Until the whole request is here, its body included. */
   readonly requestMs: number
+  /** How often connections are looked at for the two limits above. */
+  readonly checkMs: number
   readonly handshakeMs: number
   /** A connection without any request is closed after this. */
   readonly idleMs: number
@@ -41,6 +46,7 @@ export const listenerLimits: ListenerLimits = {
   headerBytes: 16 * 1024,
   headersMs: 10_000,
   requestMs: 60_000,
+  checkMs: 1000,
   handshakeMs: 10_000,
   idleMs: 600_000,
   drainMs: 10_000,
@@ -67,6 +73,8 @@ class TlsListener implements Listener {
   readonly #sessions = new Set<ServerHttp2Session>()
   readonly #sockets = new Set<TLSSocket>()
   readonly #peers = new WeakMap<object, Peer>()
+  /** Connections of HTTP/1.1 on which an answer is under way. */
+  readonly #answering = new WeakSet<object>()
   /** Requests that end by themselves. */
   readonly #finite = new Set<Promise<void>>()
   /** Ends watches; everything else has had its time by then. */
@@ -121,6 +129,8 @@ class TlsListener implements Listener {
   #createServer(): Http2SecureServer {
     const { server: pair, authority } = this.#options
     const limits = this.#limits
+    // Of the HTTP/1.1 side; the types of an HTTP/2 server do not know it.
+    const http1Options = { connectionsCheckingInterval: limits.checkMs }
     const server = createSecureServer({
       allowHTTP1: true,
       key: pair.key,
@@ -132,6 +142,7 @@ class TlsListener implements Listener {
       minVersion: 'TLSv1.2',
       handshakeTimeout: limits.handshakeMs,
       settings: { maxConcurrentStreams: limits.streamsPerConnection, maxHeaderListSize: limits.headerBytes * 4 },
+      ...http1Options,
     })
     server.maxConnections = limits.connections
     // Of the HTTP/1.1 side; the types of an HTTP/2 server do not know them.
@@ -151,6 +162,11 @@ class TlsListener implements Listener {
     server.on('sessionError', (error) => this.#options.log.debug({ error }, 'a connection broke'))
     server.on('tlsClientError', (error) => this.#options.log.debug({ error }, 'a TLS handshake failed'))
     server.on('request', (request, response) => this.#serve(request, response))
+    server.on('clientError', (error: Error, socket: Duplex) => {
+      this.#options.log.debug({ error }, 'a request was no proper HTTP')
+      refuseConnection(error, socket, this.#answering.has(socket))
+    })
+    server.on('connect', refuseTunnel)
     return server
   }
 
@@ -183,20 +199,26 @@ class TlsListener implements Listener {
   }
 
   async #answer(request: NodeRequest, response: NodeResponse, abort: AbortController): Promise<void> {
-    const { hub } = this.#options
     const isHttp1 = request.httpVersionMajor === 1
-    const answer = this.#isDraining
-      ? drainingAnswer
-      : await hub.handle(requestOf(request, abort.signal), this.#peer(request))
+    const answer = await this.#answerOf(request, abort.signal)
     // A body that nobody read stands between this answer and the next request.
     const closeConnection = isHttp1 && (this.#isDraining || !request.complete)
     const acceptsGzip = /\bgzip\b/.test(headerText({ value: request.headers['accept-encoding'] }, 'value'))
     this.#watches.add(abort)
+    if (isHttp1) this.#answering.add(request.socket)
     try {
       await sendResponse(response, answer, { acceptsGzip, closeConnection })
     } finally {
       this.#watches.delete(abort)
+      if (isHttp1) this.#answering.delete(request.socket)
     }
+  }
+
+  async #answerOf(request: NodeRequest, signal: AbortSignal): Promise<HttpResponse> {
+    if (this.#isDraining) return drainingAnswer
+    const refusal = refusalOf(request)
+    if (refusal !== undefined) return statusAnswer(refusal)
+    return this.#options.hub.handle(requestOf(request, signal, this.#limits.requestMs), this.#peer(request))
   }
 
   #peer(request: NodeRequest): Peer {
@@ -216,12 +238,36 @@ function isWatchRequest(request: NodeRequest): boolean {
   return request.method === 'GET' && /[?&]watch=|\/watch\//.test(request.url ?? '')
 }
 
-const drainingAnswer: HttpResponse = {
-  status: 503,
-  headers: { 'content-type': 'application/json', 'retry-after': '1' },
-  body: Buffer.from(
-    '{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"the server is shutting down","reason":"ServiceUnavailable","details":{"retryAfterSeconds":1},"code":503}',
-  ),
+/** CONNECT. Over HTTP/2 the other side is a response, over HTTP/1.1 the bare socket, which the types do not say. */
+function refuseTunnel(request: NodeRequest, other: NodeResponse | Duplex): void {
+  request.resume()
+  const error = new ApiError({
+    code: 405,
+    reason: 'MethodNotAllowed',
+    message: 'CONNECT is not served: this is no proxy',
+  })
+  if (!('setHeader' in other)) return endWith(other, error)
+  other.statusCode = error.code
+  other.end()
+}
+
+const drainingAnswer = statusAnswer(
+  new ApiError({
+    code: 503,
+    reason: 'ServiceUnavailable',
+    message: 'the server is shutting down',
+    details: { retryAfterSeconds: 1 },
+  }),
+)
+
+function statusAnswer(error: ApiError): HttpResponse {
+  const seconds = error.details?.retryAfterSeconds
+  const headers = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' }
+  return {
+    status: error.code,
+    headers: seconds === undefined ? headers : { ...headers, 'retry-after': String(seconds) },
+    body: Buffer.from(JSON.stringify(error.toStatus())),
+  }
 }
 
 /** Waits for all, or for `limitMs`. */
