@@ -13,7 +13,7 @@ import { createEngineMetrics } from './metrics.ts'
 
 const SYSTEM_NAMESPACE = 'orrery-system'
 const LEASE = 'orrery-manager'
-const STOP_SERVERS_TIMEOUT_MS = 60_000
+const SERVERS_TIMEOUT_MS = 60_000
 
 export interface ManagerProcessOptions {
   readonly kubeconfig: string | undefined
@@ -49,6 +49,7 @@ export async function runManager(options: ManagerProcessOptions, signal: AbortSi
     await ensureNamespace(SYSTEM_NAMESPACE, install)
     const hub = await hubIdentity(install)
     const servers = await createLocalServers({ root: serverRoot(options.dataDirectory, hub) })
+    await servers.resumeAll(AbortSignal.any([signal, AbortSignal.timeout(SERVERS_TIMEOUT_MS)]))
     const providers = [postgresql({ servers, choosePort: chooseFreePort })]
     await installDefinitions(providers, install)
     const hashKey = await ensureHashKey({ client, random: systemRandom, namespace: SYSTEM_NAMESPACE })
@@ -112,5 +113,5 @@ function serverRoot(dataDirectory: string, hub: string): string {
 }
 
 async function stopServers(servers: LocalServers): Promise<void> {
-  await servers.stopAll(AbortSignal.timeout(STOP_SERVERS_TIMEOUT_MS))
+  await servers.stopAll(AbortSignal.timeout(SERVERS_TIMEOUT_MS))
 }

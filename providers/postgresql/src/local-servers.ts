@@ -31,8 +31,13 @@ export interface LocalServers {
   stop(name: string, signal: AbortSignal): Promise<void>
   /** Stops it, moves the directory aside with one rename, and deletes it. */
   remove(name: string, options: { readonly attempt: string; readonly signal: AbortSignal }): Promise<void>
-  /** For a clean end of the manager: stops every server of this hub. */
+  /** For a clean end of the manager: stops every server of this hub, and remembers which. */
   stopAll(signal: AbortSignal): Promise<void>
+  /**
+   * For a start after a clean end: starts what `stopAll` stopped, so that nothing that uses these servers ever sees
+   * them gone. A server that does not start is left to its instance, which tells why.
+   */
+  resumeAll(signal: AbortSignal): Promise<void>
 }
 
 export interface ServerSettings {

@@ -103,7 +103,9 @@ async function auditRemains(client: Client, names: readonly string[]): Promise<v
   const expected = names.flatMap((name) => TRIPLE.map((kind) => `postgresql.orrery.dev/${kind} ${name}`))
   assert.deepEqual(claimed.toSorted(), expected.toSorted(), 'claims')
   const owned = await client.listAll(secrets, { namespace: NAMESPACE })
-  const passwords = owned.items.map(({ metadata }) => metadata.name).filter((name) => /^orrery-roles-app-/.test(name))
+  const passwords = owned.items
+    .map(({ metadata }) => metadata.name)
+    .filter((name) => name.startsWith('orrery-roles-app-'))
   assert.deepEqual(
     passwords.toSorted(),
     names.map((name) => `orrery-roles-${name}`),

@@ -187,16 +187,20 @@ async function untilSettled(client: Client, workload: Workload): Promise<void> {
   }
 }
 
+/** Hundreds of databases are dropped one by one. */
+const TEAR_DOWN_TIMEOUT_MS = 240_000
+
 /** The namespace comes apart in order, and takes the server with it. */
 async function tearDown(client: Client): Promise<void> {
   await insist(async () => await client.delete(namespaces, { name: NAMESPACE }))
-  await until('the namespace is gone', async () => (await client.find(namespaces, { name: NAMESPACE })) === undefined)
+  const isGone = async () => (await client.find(namespaces, { name: NAMESPACE })) === undefined
+  await until('the namespace is gone', isGone, TEAR_DOWN_TIMEOUT_MS)
 }
 
-async function until(what: string, is: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + READY_TIMEOUT_MS
+async function until(what: string, is: () => Promise<boolean>, timeoutMs = READY_TIMEOUT_MS): Promise<void> {
+  const deadline = performance.now() + timeoutMs
   while (!(await insist(is))) {
-    if (performance.now() > deadline) throw new Error(`Waited ${READY_TIMEOUT_MS / 1000} s in vain until ${what}.`)
+    if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs / 1000} s in vain until ${what}.`)
     await delay(LOOK_MS)
   }
 }

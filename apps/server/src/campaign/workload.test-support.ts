@@ -15,14 +15,14 @@ const WRITERS = 8
 
 export type KindName = keyof typeof KINDS
 export const KINDS = {
-  Instance: kind('Instance', 'instances'),
-  ProviderConfig: kind('ProviderConfig', 'providerconfigs'),
-  Role: kind('Role', 'roles'),
-  Database: kind('Database', 'databases'),
-  Grant: kind('Grant', 'grants'),
+  Instance: kindOf('Instance', 'instances'),
+  ProviderConfig: kindOf('ProviderConfig', 'providerconfigs'),
+  Role: kindOf('Role', 'roles'),
+  Database: kindOf('Database', 'databases'),
+  Grant: kindOf('Grant', 'grants'),
 } as const
 
-function kind(name: string, plural: string): Kind<ManagedObject> {
+function kindOf(name: string, plural: string): Kind<ManagedObject> {
   return { group: GROUP, version: 'v1alpha1', kind: name, plural, singular: name.toLowerCase(), namespaced: true }
 }
 

@@ -150,11 +150,39 @@ class LocalServerFolder implements LocalServers {
   }
 
   async stopAll(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      (await this.#names()).map(async (name) => {
+        if ((await runningPid(this.#data(name))) === undefined) return
+        await writeFile(this.#stoppedFile(name), '')
+        await stopServer(this.#data(name), signal)
+      }),
+    )
+  }
+
+  async resumeAll(signal: AbortSignal): Promise<void> {
+    await Promise.all(
+      (await this.#names()).map(async (name) => {
+        if (!(await exists(this.#stoppedFile(name)))) return
+        await rm(this.#stoppedFile(name), { force: true })
+        try {
+          await this.start(name, signal)
+        } catch (error) {
+          if (!(error instanceof ExternalError)) throw error // The instance meets the same error, and tells it.
+        }
+      }),
+    )
+  }
+
+  /** Servers, not drafts and remains of them, nor the programs. */
+  async #names(): Promise<readonly string[]> {
     const entries = await readdir(this.#root, { withFileTypes: true })
-    const names = entries
-      .filter((entry) => entry.isDirectory() && !/\.(new|deleted)-/.test(entry.name))
+    return entries
+      .filter((entry) => entry.isDirectory() && !/\.(new|deleted)-|^server-/.test(entry.name))
       .map((entry) => entry.name)
-    await Promise.all(names.map(async (name) => await stopServer(path.join(this.#root, name, 'data'), signal)))
+  }
+
+  #stoppedFile(name: string): string {
+    return path.join(this.#folder(name), 'stopped')
   }
 
   #installed(): Promise<ServerBinaries> {
