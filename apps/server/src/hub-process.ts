@@ -3,7 +3,7 @@ import type { Logger } from '@orrery/api'
 import { systemClock, systemRandom } from '@orrery/client/node'
 import { createAuthenticator, createDefaultAuthorizer, createHub, parseTokenFile } from '@orrery/hub'
 import { listen, openKeyFile, openPki, openWorkerSqliteStore, writeKubeconfig } from '@orrery/hub/node'
-import { encryptedStore } from '@orrery/hub/store'
+import { encryptedStore, type Store } from '@orrery/hub/store'
 import { Registry } from 'prom-client'
 import type { DataDirectory } from './data-directory.ts'
 
@@ -31,7 +31,7 @@ export async function runHub(options: HubProcessOptions, signal: AbortSignal): P
     reserve: { path: data.reserve },
   })
   const store = encryptedStore(file, {
-    keyring: openKeyFile(data.secretsKey),
+    keyring: openKeyFile(data.secretsKey, await holdsSecrets(file)),
     prefixes: SECRET_PREFIXES,
     random: systemRandom,
   })
@@ -56,6 +56,13 @@ export async function runHub(options: HubProcessOptions, signal: AbortSignal): P
   log.info({ url: listener.url, hub: hub.id }, 'the API is served')
   options.onReady(listener.url)
   await aborted(signal)
+}
+
+async function holdsSecrets(store: Store): Promise<boolean> {
+  for (const prefix of SECRET_PREFIXES) {
+    if ((await store.list({ prefix, limit: 1 })).items.length > 0) return true
+  }
+  return false
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -1,17 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import {
-  closeSync,
-  fchmodSync,
-  fstatSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
-import { dirname } from 'node:path'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import type { EncryptionKey, Keyring } from '../store/envelope.ts'
+import { writePrivateFile } from './private-file.ts'
 
 const KEY_BYTES = 32
 /** Permission bits of group and others. */
@@ -25,15 +15,22 @@ export class KeyFileError extends Error {
 /**
  * Reads the keyring, or makes it with one random key (mode 0600) when there is no file. JSON:
  * `{"keys":[{"id":"…","key":"<32 bytes in base64>"}]}`; the first key protects new values. Throws
- * {@link KeyFileError} when others than the owner may read or write it, or when it is damaged.
+ * {@link KeyFileError} when others than the owner may read or write it, when it is damaged, or when it is
+ * missing although `hasSecrets` says that there are values which it encrypted: a new key would hide the loss.
  */
-export function openKeyFile(path: string): Keyring {
+export function openKeyFile(path: string, hasSecrets = false): Keyring {
   try {
     return readKeyFile(path)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
   }
-  createKeyFile(path)
+  if (hasSecrets) {
+    throw new KeyFileError(
+      `The key file ${path} is missing, but the store holds Secrets that were encrypted with it. Restore it from a backup; without it they cannot be read.`,
+    )
+  }
+  const key = { id: randomUUID(), key: randomBytes(KEY_BYTES).toString('base64') }
+  writePrivateFile(path, `${JSON.stringify({ keys: [key] })}\n`)
   return readKeyFile(path)
 }
 
@@ -49,28 +46,6 @@ function readKeyFile(path: string): Keyring {
     return parseKeyring(readFileSync(file, 'utf8'), path)
   } finally {
     closeSync(file)
-  }
-}
-
-/** Written aside, synced and renamed: a crash leaves a whole file or none. Values encrypted with a lost key are lost. */
-function createKeyFile(path: string): void {
-  const temporary = `${path}.new`
-  rmSync(temporary, { force: true })
-  const file = openSync(temporary, 'wx', 0o600)
-  try {
-    fchmodSync(file, 0o600) // Whatever the umask says.
-    const key = { id: randomUUID(), key: randomBytes(KEY_BYTES).toString('base64') }
-    writeSync(file, `${JSON.stringify({ keys: [key] })}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(temporary, path)
-  const directory = openSync(dirname(path), 'r')
-  try {
-    fsyncSync(directory)
-  } finally {
-    closeSync(directory)
   }
 }
 

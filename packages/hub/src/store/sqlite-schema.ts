@@ -122,8 +122,35 @@ function readState(database: DatabaseSync): Omit<OpenedSqlite, 'database'> {
       `The log ends at revision ${String(last)}, but the counter says ${newest}: restore a backup`,
     )
   }
+  assertConsistent(database)
   return { id, revision: revision(newest), compacted: revision(compacted) }
 }
+
+/**
+ * Rows carry checksums, the pointers to the living ones do not: a damaged one would serve an old version or
+ * hide an object. Reads the index of the log only, about a second for a million versions.
+ */
+function assertConsistent(database: DatabaseSync): void {
+  for (const query of [WRONG_POINTER, LOST_POINTER]) {
+    const key = database.prepare(query).get()?.['key']
+    if (key === undefined) continue
+    throw new StoreError(
+      'corrupt',
+      `The pointer to the newest version of ${String(key)} is damaged: stop, keep a copy, and restore a backup`,
+    )
+  }
+}
+
+const NEWEST = 'SELECT key, max(revision) AS revision FROM log INDEXED BY log_key_previous GROUP BY key'
+/** A living object whose pointer does not name its newest version. */
+const WRONG_POINTER = `
+  SELECT current.key FROM current LEFT JOIN (${NEWEST}) AS newest USING (key)
+  WHERE current.revision IS NOT newest.revision LIMIT 1`
+/** A newest version that is no delete, and that nothing points at. */
+const LOST_POINTER = `
+  SELECT newest.key FROM (${NEWEST}) AS newest LEFT JOIN current USING (key)
+  WHERE current.key IS NULL
+    AND (SELECT value IS NOT NULL FROM log WHERE log.revision = newest.revision) LIMIT 1`
 
 /** One value of a pragma. */
 export function pragma(database: DatabaseSync, text: string): unknown {
