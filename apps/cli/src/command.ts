@@ -2,6 +2,7 @@ import type { Connection } from './connection.ts'
 import type { MachineFormat } from './document.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { exitCodes } from './exit-codes.ts'
+import type { Unreadable } from './lookup.ts'
 import { Lookup } from './lookup.ts'
 import { CliError } from './problem.ts'
 import type { Catalogue } from './relations.ts'
@@ -73,7 +74,26 @@ export function parseTarget(words: readonly string[], shell: Shell): { readonly 
   })
 }
 
-/** The exit code for what was looked at. */
-export function differenceCode(isAsDeclared: boolean, options: { readonly exitZero?: boolean }): ExitCode {
+/** Throws {@link CliError} when none of the wanted kinds could be read. */
+export function requireReadable(
+  { shell }: Session,
+  seen: { readonly wanted: number; readonly unreadable: readonly Unreadable[]; readonly namespace: string | undefined },
+): void {
+  const [first] = seen.unreadable
+  if (first === undefined || seen.unreadable.length < seen.wanted) return
+  throw new CliError(first.message, {
+    code: first.reason,
+    object: first.resource.plural,
+    next: seen.namespace === undefined ? `${shell.program} status -n NAMESPACE` : 'kubectl auth can-i --list',
+  })
+}
+
+/** The exit code for what was looked at. What could not be read is an error, whatever the rest is like. */
+export function differenceCode(
+  isAsDeclared: boolean,
+  options: { readonly exitZero?: boolean },
+  unreadable: readonly Unreadable[] = [],
+): ExitCode {
+  if (unreadable.length > 0) return exitCodes.error
   return isAsDeclared || options.exitZero === true ? exitCodes.done : exitCodes.difference
 }

@@ -27,6 +27,8 @@ export type Found =
 /** Objects of one kind that could not be listed. */
 export interface Unreadable {
   readonly resource: DiscoveredResource
+  /** Kubernetes' word for why, e.g. `Forbidden`. */
+  readonly reason: string
   readonly message: string
 }
 
@@ -105,7 +107,7 @@ export class Lookup {
       const object = await this.#client.find(kindOf(resource), key, { metadataOnly, signal: this.#signal })
       return object === undefined ? { state: 'absent' } : { state: 'present', item: readItem(resource, object) }
     } catch (error) {
-      return { state: 'unreadable', message: refusal(error) }
+      return { state: 'unreadable', message: refusal(error).message }
     }
   }
 
@@ -125,7 +127,7 @@ export class Lookup {
       })
       return items.map((object) => readItem(resource, object))
     } catch (error) {
-      return { resource, message: refusal(error) }
+      return { resource, ...refusal(error) }
     }
   }
 }
@@ -135,8 +137,8 @@ const MANAGED_BY_ORRERY = labelSelectorOf({ matchLabels: { 'app.kubernetes.io/ma
 const isSecret = ({ group, kind }: DiscoveredResource) => group === '' && kind === 'Secret'
 
 /** What the server said against it; a broken connection is no answer and is thrown. */
-function refusal(error: unknown): string {
-  if (error instanceof ApiError) return error.message
+function refusal(error: unknown): { readonly reason: string; readonly message: string } {
+  if (error instanceof ApiError) return { reason: error.reason, message: error.message }
   throw error
 }
 

@@ -26,7 +26,7 @@ export async function runCli(args: readonly string[], shell: Shell): Promise<num
     code = result
   })
   try {
-    await program.parseAsync([...args], { from: 'user' })
+    await program.parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return exitCodes.done // Help was asked for.

@@ -4,7 +4,8 @@ import type { DiscoveredResource } from '@orrery/client'
 import { kindOf } from '@orrery/client'
 import { assess } from '../assess.ts'
 import type { CommonOptions, Session } from '../command.ts'
-import { withSession } from '../command.ts'
+import { machineFormat, withSession } from '../command.ts'
+import { writeDocument } from '../document.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { exitCodes } from '../exit-codes.ts'
 import type { Fields } from '../fields.ts'
@@ -17,6 +18,7 @@ import { fillForProvider, findForProvider, manifestOf, parseAssignments } from '
 import { CliError } from '../problem.ts'
 import { displayKind, findResource, resolveResource } from '../resources.ts'
 import type { Shell } from '../shell.ts'
+import { oneLine } from '../text.ts'
 
 export interface ImportOptions extends CommonOptions {
   readonly externalName: string
@@ -64,9 +66,11 @@ export async function importObject(
     const manifest = manifestOf({ ...base, forProvider, mode })
     const write = { fieldManager: FIELD_MANAGER, force: true, signal: shell.signal }
     await session.connection.client.apply(kindOf(resource), manifest, { ...write, dryRun: true })
-    shell.out.write(options.output === 'json' ? `${stringifyJson(manifest, { indent: 2 })}\n` : formatYaml(manifest))
     const unnamed = mode === 'adopt' ? unnamedSecrets(schema, manifest) : []
     if (options.apply !== true) {
+      // The manifest itself, and nothing around it: it is meant for kubectl.
+      const isJson = options.output === 'json'
+      shell.out.write(isJson ? `${stringifyJson(manifest, { indent: 2 })}\n` : formatYaml(manifest))
       for (const field of unnamed) shell.err.write(`warning: ${secretMessage(field)}\n`)
       shell.err.write(`Nothing is changed yet. To apply it, add --apply, or pipe it into: kubectl apply -f -\n`)
       return exitCodes.done
@@ -74,7 +78,7 @@ export async function importObject(
     const [field] = unnamed
     if (field !== undefined && options.newSecrets !== true) throw refusal(field, shell)
     await session.connection.client.apply(kindOf(resource), manifest, write)
-    return await untilTaken(session, { resource, name: target.name, mode }, options)
+    return await untilTaken(session, { resource, name: target.name, mode, manifest }, options)
   })
 }
 
@@ -161,7 +165,7 @@ async function observeThrough(session: Session, options: ManifestOptions, how: I
       code: 'Invalid',
       path: error.details?.causes?.find(({ field }) => field !== undefined)?.field ?? 'spec.forProvider',
       cause: error,
-      next: `${shell.program} import … --set FIELD=VALUE   (fields: kubectl explain ${options.resource.plural}.spec.forProvider)`,
+      next: `${shell.program} import … --set FIELD=VALUE   (fields: kubectl explain ${options.resource.plural}.spec.forProvider --api-version=${options.resource.group}/${options.resource.version})`,
     })
   }
   try {
@@ -200,7 +204,7 @@ async function untilObserved(session: Session, target: Target, how: ImportOption
 
 async function untilTaken(
   session: Session,
-  target: Target & { readonly mode: 'observe' | 'adopt' },
+  target: Target & { readonly mode: 'observe' | 'adopt'; readonly manifest: Manifest },
   how: ImportOptions,
 ): Promise<ExitCode> {
   const { shell, resources } = session
@@ -216,11 +220,22 @@ async function untilTaken(
   })
   const isSame = assessment.state === 'ready'
   const verb = target.mode === 'adopt' ? 'adopted' : 'observed'
-  shell.err.write(
-    isSame
-      ? `${object} is ${verb}; nothing differs.\n`
-      : `${object} is ${verb}, and ${assessment.state}: ${assessment.message}\n  next     ${shell.program} why ${object} -n ${session.namespace}\n`,
-  )
+  const format = machineFormat(how)
+  const { state, reason, message } = assessment
+  const next = isSame ? undefined : `${shell.program} why ${object} -n ${session.namespace}`
+  if (format !== undefined) {
+    writeDocument(shell.out, format, {
+      kind: 'Import',
+      object,
+      [verb]: true,
+      state,
+      reason,
+      message,
+      next,
+      manifest: target.manifest,
+    })
+  } else if (isSame) shell.out.write(`${object} is ${verb}; nothing differs.\n`)
+  else shell.out.write(`${object} is ${verb}, and ${state}: ${oneLine(message)}\n  next     ${next}\n`)
   return isSame ? exitCodes.done : exitCodes.difference
 }
 

@@ -1,7 +1,7 @@
 import type { Assessment, State } from '../assess.ts'
 import { assess, rankOf, states } from '../assess.ts'
 import type { CommonOptions, Session } from '../command.ts'
-import { differenceCode, machineFormat, withSession } from '../command.ts'
+import { differenceCode, machineFormat, requireReadable, withSession } from '../command.ts'
 import { writeDocument } from '../document.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import { fieldsOf, textOf } from '../fields.ts'
@@ -31,6 +31,7 @@ export async function status(shell: Shell, options: StatusOptions): Promise<Exit
     const kinds = wanted.length === 0 ? session.resources.managed : wanted
     const namespace = options.allNamespaces === true ? undefined : options.namespace
     const { items, unreadable } = await session.lookup.list(kinds, namespace)
+    requireReadable(session, { wanted: kinds.length, unreadable, namespace })
     const rows = items.map((item): Row => ({ item, assessment: assess(item) })).toSorted(byTrouble)
     const format = machineFormat(options)
     if (format === undefined) {
@@ -47,8 +48,11 @@ export async function status(shell: Shell, options: StatusOptions): Promise<Exit
         })),
       })
     }
-    const isWhole = unreadable.length === 0
-    return differenceCode(isWhole && rows.every(({ assessment }) => assessment.state === 'ready'), options)
+    return differenceCode(
+      rows.every(({ assessment }) => assessment.state === 'ready'),
+      options,
+      unreadable,
+    )
   })
 }
 

@@ -1,7 +1,7 @@
 import type { State } from '../assess.ts'
 import { assess } from '../assess.ts'
 import type { CommonOptions, Session } from '../command.ts'
-import { differenceCode, loadCatalogue, machineFormat, parseTarget, withSession } from '../command.ts'
+import { differenceCode, loadCatalogue, machineFormat, parseTarget, requireReadable, withSession } from '../command.ts'
 import { writeDocument } from '../document.ts'
 import type { ExitCode } from '../exit-codes.ts'
 import type { Node } from '../graph.ts'
@@ -52,7 +52,7 @@ export async function tree(shell: Shell, words: readonly string[], options: Tree
     }
     write(session, { forest: shown, unreadable, options })
     const isAsDeclared = nodesOf(shown).every((node) => ['ready', 'present'].includes(lookAt(node).state))
-    return differenceCode(isAsDeclared && unreadable.length === 0, options)
+    return differenceCode(isAsDeclared, options, unreadable)
   })
 }
 
@@ -63,6 +63,7 @@ async function load(
   const { lookup, resources } = session
   const catalogue = await loadCatalogue(session)
   const { items, unreadable } = await lookup.list(resources.managed, namespace)
+  requireReadable(session, { wanted: resources.managed.length, unreadable, namespace })
   const secretKind = findResource(resources, { group: '', kind: 'Secret' })
   const secrets = await lookup.list(secretKind === undefined ? [] : [secretKind], namespace)
   const all = [...unreadable, ...secrets.unreadable]
