@@ -14,8 +14,13 @@ export function explainError(
   if (hasCode(error, 'EADDRINUSE')) {
     return `Port ${context.port ?? ''} is in use. Another hub may be running; choose another with --port N (and another --data-dir DIR).`
   }
-  if (hasCode(error, 'EACCES'))
-    return `${error.message}. Run as a user who may write to ${context.dataDirectory}, or choose another --data-dir DIR.`
+  if (hasCode(error, 'EADDRNOTAVAIL') || hasCode(error, 'ENOTFOUND'))
+    return `${error.message}. This machine has no such address; choose another with --host ADDRESS.`
+  if (hasCode(error, 'EACCES') && context.port !== undefined && /listen/.test(error.message))
+    return `Port ${context.port} may not be taken by this user. Choose another with --port N.`
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'EISDIR'].some((code) => hasCode(error, code)))
+    return `${messageOf(error)}. Run as a user who may write to ${context.dataDirectory}, or choose another --data-dir DIR.`
+  if (hasCode(error, 'ENOENT')) return `${error.message}. Check the path, or leave the option out.`
   if (hasCode(error, 'ENOSPC'))
     return `There is no space left on the disk of ${context.dataDirectory}. Free some and start again; nothing is lost.`
   if (error instanceof ConnectionError)
@@ -24,6 +29,8 @@ export function explainError(
   if (ours && error instanceof Error) return error.message
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 function hasCode(error: unknown, code: string): error is Error & { readonly code: string } {
   return error instanceof Error && 'code' in error && error.code === code

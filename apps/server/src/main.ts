@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { openDataDirectory } from './data-directory.ts'
+import { explainError } from './explain-error.ts'
 import { runHub } from './hub-process.ts'
 import { createLogger } from './logger.ts'
 import { runManager } from './manager-process.ts'
@@ -150,4 +151,10 @@ async function finish(running: Promise<number>): Promise<void> {
   process.exit(await running)
 }
 
-await program.parseAsync()
+try {
+  await program.parseAsync()
+} catch (error) {
+  // What fails before a process has its frame: the data directory or the log cannot be made.
+  process.stderr.write(`orrery: ${explainError(error, { dataDirectory: 'the data directory' })}\n`)
+  process.exitCode = 1
+}

@@ -163,6 +163,11 @@ function apiErrorOf({ core }: HandlerOptions, exchange: Exchange, error: unknown
         cause: error,
       })
     }
+    if (error.kind === 'corrupt') {
+      core.log.error({ error, auditId }, 'an object of the store cannot be read')
+      // The message names the object and what to do; a list without it would look complete.
+      return internal(error.message, error)
+    }
     if (error.kind === 'broken' || error.kind === 'closed') {
       core.log.error({ error, auditId }, 'the store takes no requests')
       return unavailable('the store takes no requests; the hub must be restarted', error)
