@@ -1,6 +1,8 @@
 import type { Clock, CustomResourceDefinition } from '@orrery/api'
 import { customResourceDefinitions, isAlreadyExists, isConflict, namespaces, sleep } from '@orrery/api'
 import type { Client } from '@orrery/client'
+import type { ControllerOptions } from '@orrery/runtime'
+import { done } from '@orrery/runtime'
 import { customResourceDefinitionsOf } from './kinds.ts'
 import type { ProviderDefinition } from './provider.ts'
 
@@ -46,7 +48,35 @@ export async function installDefinitions(
   for (const { metadata } of definitions) await established(metadata.name, options)
 }
 
-async function applyDefinition(definition: CustomResourceDefinition, options: InstallOptions): Promise<void> {
+/**
+ * Installs a CustomResourceDefinition of the provider again when it has been deleted: what this manager serves
+ * must exist. The objects are gone by then; what they stood for was left as it was.
+ */
+export function definitionController(
+  provider: ProviderDefinition,
+  options: Pick<InstallOptions, 'client'>,
+): ControllerOptions<CustomResourceDefinition> {
+  const wanted = new Map(customResourceDefinitionsOf(provider).map((each) => [each.metadata.name, each]))
+  return {
+    name: `customresourcedefinitions.${provider.group}`,
+    for: customResourceDefinitions,
+    metadataOnly: true,
+    concurrency: 1,
+    when: ({ type, key }) => type === 'deleted' && wanted.has(key.name),
+    reconcile: async ({ key, signal }) => {
+      const definition = wanted.get(key.name)
+      const { client } = options
+      const found = await client.find(customResourceDefinitions, key, { metadataOnly: true, signal })
+      if (definition !== undefined && found === undefined) await applyDefinition(definition, { client, signal })
+      return done
+    },
+  }
+}
+
+async function applyDefinition(
+  definition: CustomResourceDefinition,
+  options: Pick<InstallOptions, 'client' | 'signal'>,
+): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
       await options.client.apply(customResourceDefinitions, definition, {

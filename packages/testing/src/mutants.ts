@@ -1,3 +1,5 @@
+import type { Random } from '@orrery/api'
+import type { Client } from '@orrery/client'
 import {
   type Disk,
   type ListRequest,
@@ -10,6 +12,15 @@ import {
   type WatchFrame,
   type WatchRequest,
 } from '@orrery/hub/store'
+import type { ProviderDefinition } from '@orrery/provider'
+import {
+  withErrorsAsAbsence,
+  withFreshTokens,
+  withLateFinalizer,
+  withoutIntent,
+  withoutLicence,
+  withoutWaiting,
+} from './engine-mutants.ts'
 
 /**
  * Known bugs, planted on purpose by decorating a port. The simulator must find each within 20 seeds;
@@ -21,6 +32,9 @@ export interface Mutant {
   /** Once per process; what the bug remembers over crashes lives in `memory`. */
   readonly store?: (store: Store, memory: MutantMemory) => Promise<Store>
   readonly cache?: (cache: WatchCache) => WatchCache
+  /** The API as a manager sees it. */
+  readonly client?: (client: Client) => Client
+  readonly provider?: (provider: ProviderDefinition, random: Random) => ProviderDefinition
 }
 
 /** Lives as long as the simulated world. `isCrash`: whether the last process ended without a shutdown. */
@@ -43,6 +57,12 @@ export const mutants: readonly Mutant[] = [
   { name: 'watch-resumes-at-revision', store: async (store) => withEarlyResume(store) },
   { name: 'compaction-drops-delete', store: async (store, memory) => withDroppedDeletes(store, memory) },
   { name: 'bookmark-ahead', cache: withEarlyBookmarks },
+  { name: 'create-without-intent', client: withoutIntent },
+  { name: 'token-per-attempt', provider: withFreshTokens },
+  { name: 'no-waiting-after-create', provider: withoutWaiting },
+  { name: 'error-is-absence', provider: withErrorsAsAbsence },
+  { name: 'finalizer-after-create', client: withLateFinalizer },
+  { name: 'no-licence-check', provider: withoutLicence },
 ]
 
 function withoutSync(disk: Disk): Disk {

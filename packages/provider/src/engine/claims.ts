@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ConfigMap } from '@orrery/api'
-import { configMaps, isAlreadyExists, isConflict, isNotFound } from '@orrery/api'
+import { configMaps, findCondition, isAlreadyExists, isConflict, isNotFound, labelSelectorOf } from '@orrery/api'
 import type { KindEntry } from './registry.ts'
 import type { Session } from './session.ts'
 import { FIELD_MANAGER } from './session.ts'
@@ -13,6 +13,8 @@ import { FIELD_MANAGER } from './session.ts'
 export type Claim = { readonly state: 'held' } | { readonly state: 'refused'; readonly message: string }
 
 const LABEL = 'orrery.dev/claim'
+/** Finds the claims of an object whose system is no longer known. */
+const OWNER_LABEL = 'orrery.dev/claim-owner'
 
 function claimName(entry: KindEntry, identity: string, externalName: string): string {
   const hash = createHash('sha256')
@@ -28,7 +30,11 @@ export async function acquireClaim(session: Session, identity: string): Promise<
   const claim: ConfigMap = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: { name, namespace: world.systemNamespace, labels: { [LABEL]: entry.kind.kind.toLowerCase() } },
+    metadata: {
+      name,
+      namespace: world.systemNamespace,
+      labels: { [LABEL]: entry.kind.kind.toLowerCase(), [OWNER_LABEL]: object.metadata.uid ?? '' },
+    },
     immutable: true,
     data: {
       kind: entry.id,
@@ -38,6 +44,13 @@ export async function acquireClaim(session: Session, identity: string): Promise<
       name: object.metadata.name,
       uid: object.metadata.uid ?? '',
     },
+  }
+  // Who was refused before looks first: a steady world costs reads only.
+  const wasRefused = findCondition(object.status?.conditions ?? [], 'Ready')?.reason === 'AlreadyExists'
+  if (wasRefused) {
+    const existing = await world.client.find(configMaps, { namespace: world.systemNamespace, name }, { signal })
+    if (existing !== undefined && existing.data?.['uid'] !== object.metadata.uid)
+      return await contest(session, name, identity)
   }
   try {
     await world.client.create(configMaps, claim, { fieldManager: FIELD_MANAGER, signal })
@@ -66,12 +79,20 @@ async function contest(session: Session, name: string, identity: string): Promis
   return await acquireClaim(session, identity)
 }
 
-/** Idempotent; touches only this object's own claim. */
-export async function releaseClaim(session: Session, identity: string): Promise<void> {
+/** Idempotent; touches only this object's own claims. Without `identity`, its config being gone, it looks for them. */
+export async function releaseClaim(session: Session, identity: string | undefined): Promise<void> {
   const { world, entry, object, signal } = session
+  const { uid } = object.metadata
+  const namespace = world.systemNamespace
+  if (identity === undefined) {
+    const labels = labelSelectorOf({ matchLabels: { [OWNER_LABEL]: uid ?? '' } })
+    const { items } = await world.client.listAll(configMaps, { namespace, labels, signal })
+    for (const claim of items) await removeClaim(session, claim)
+    return
+  }
   const name = claimName(entry, identity, session.externalName)
-  const existing = await world.client.find(configMaps, { namespace: world.systemNamespace, name }, { signal })
-  if (existing?.data?.['uid'] === object.metadata.uid && existing !== undefined) await removeClaim(session, existing)
+  const existing = await world.client.find(configMaps, { namespace, name }, { signal })
+  if (existing !== undefined && existing.data?.['uid'] === uid) await removeClaim(session, existing)
 }
 
 async function removeClaim(session: Session, claim: ConfigMap): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Secret } from '@orrery/api'
-import { equalJson, isAlreadyExists, secrets } from '@orrery/api'
+import { equalJson, isAlreadyExists, isForbidden, secrets } from '@orrery/api'
 import { encode, isOwnedBy, ownerReference } from './credentials.ts'
 import type { Session } from './session.ts'
 import { FIELD_MANAGER } from './session.ts'
@@ -46,6 +46,12 @@ export async function publishConnection(
     await world.client.create(secrets, secret, options)
   } catch (error) {
     if (isAlreadyExists(error)) return refused(name)
+    if (session.deleting && isForbidden(error)) {
+      return {
+        state: 'refused',
+        message: `Secret ${name} is gone, and nothing is made in a namespace that is deleted.`,
+      }
+    }
     throw error
   }
   return { state: 'current' }

@@ -154,7 +154,7 @@ async function timed<T>(session: Session, limits: Limits, call: (signal: AbortSi
   const finish = (result: string) =>
     world.metrics.externalCall({ kind: entry.id, verb, result }, (world.clock.mono() - startedMono) / 1000)
   try {
-    const value = await abortable(call(signal), signal)
+    const value = await abortable(call, signal)
     finish('ok')
     return value
   } catch (error) {
@@ -164,8 +164,9 @@ async function timed<T>(session: Session, limits: Limits, call: (signal: AbortSi
 }
 
 // A client library that ignores its signal must not hold the reconcile beyond its deadline.
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+async function abortable<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
+  const promise = call(signal)
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = () => reject(signal.reason)
   signal.addEventListener('abort', abort, { once: true })
@@ -204,17 +205,16 @@ function recordFailure(
 }
 
 /**
- * That this call did nothing says nothing of an earlier one that was not answered. Its token must live on, and
- * a refusal, e.g. because the name is taken, may be its work: then what is outside has to be looked at again.
+ * That this call was refused says nothing of an earlier one that was not answered. Its token must live on, for a
+ * refusal may come before anybody looks at the token. And a name that is taken may be the earlier one's work:
+ * then what is outside has to be looked at again.
  */
 function mayBeEarlier(session: Session, request: EffectRequest, call: { readonly isRefusal: boolean }): boolean {
   const { resume, effect } = request
-  const nowMs = session.world.clock.now()
-  if (resume !== undefined) {
-    return !call.isRefusal || nowMs < lateUntil(resume, session.entry.definition.maxLateExecutionMs)
-  }
+  if (resume !== undefined) return true
   const settling = session.status.settling?.create
-  return effect === 'create' && call.isRefusal && settling !== undefined && nowMs < Date.parse(settling)
+  if (effect !== 'create' || !call.isRefusal || settling === undefined) return false
+  return session.world.clock.now() < Date.parse(settling)
 }
 
 /** Closes an attempt whose outcome never became known, and remembers until when it could still take effect. */

@@ -3,6 +3,7 @@ import { isTrue, secrets } from '@orrery/api'
 import type { Client, Informer } from '@orrery/client'
 import type { Controller, ControllerOptions, Manager, Outcome, ReconcileContext } from '@orrery/runtime'
 import { done } from '@orrery/runtime'
+import { definitionController } from '../install.ts'
 import type { KindDefinition } from '../kind.ts'
 import type { ProviderConfigObject } from '../kinds.ts'
 import { clusterProviderConfigKind, managedKind, providerConfigKind } from '../kinds.ts'
@@ -89,6 +90,7 @@ export function createEngine(options: EngineOptions): Engine {
       const protections = protectionsOf({ world, providers, kinds, added, first: providers.length === added.length })
       for (const protection of protections) options.manager.add(protection)
       for (const provider of added) {
+        options.manager.add(definitionController(provider.definition, options))
         const own = { kind: provider.config, informer: provider.configs }
         const cluster = { kind: provider.clusterConfig, informer: provider.clusterConfigs }
         for (const configs of [own, cluster]) {

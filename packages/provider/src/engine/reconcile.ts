@@ -15,7 +15,15 @@ import { isKindEnding } from './definition.ts'
 import { pruneSettling, runEffect, timedCall } from './effects.ts'
 import type { ResolvedReferences } from './references.ts'
 import { relatedObject, resolveReferences, terminatingDependents } from './references.ts'
-import { finish, reportDrift, reportFailure, reportHeld, reportUnknown, reportWait } from './report.ts'
+import {
+  finish,
+  reportDeletionWaits,
+  reportDrift,
+  reportFailure,
+  reportHeld,
+  reportUnknown,
+  reportWait,
+} from './report.ts'
 import type { Session } from './session.ts'
 import { conclude, recordCreated, settle } from './settle.ts'
 import type { Work } from './work.ts'
@@ -138,13 +146,9 @@ function warnOfRename(session: Session): void {
 /** One round. Undefined means: something was done, look again. */
 async function step(work: Work): Promise<Outcome | undefined> {
   const { session } = work
-  const context: KindContext = {
-    ...work.context,
-    externalName: session.externalName,
-    externalId: session.status.external?.id,
-    owned: session.status.external !== undefined,
-  }
-  const settled = await settle(session, context, work.access)
+  const settled = await settle(session, currentContext(work), work.access)
+  // Settling may have found the external thing.
+  const context = currentContext(work)
   if (settled.state === 'again') {
     session.condition('Synced', 'Unknown', settled.reason, settled.message)
     if (session.status.external === undefined) session.condition('Ready', 'False', settled.reason, settled.message)
@@ -183,7 +187,18 @@ async function step(work: Work): Promise<Outcome | undefined> {
     dataBearing: session.entry.definition.dataBearing,
     notEmpty: observation.state === 'present' ? observation.notEmpty : undefined,
   })
-  return await act({ work, context, observation, decision, verdict, drifted })
+  return await act({ work, context, observation, decision, verdict, drifted, found })
+}
+
+function currentContext({ context, session }: Work): KindContext {
+  const { external } = session.status
+  return {
+    ...context,
+    externalName: session.externalName,
+    externalId: external?.id,
+    owned: external !== undefined,
+    recorded: session.status.atProvider,
+  }
 }
 
 async function observe(
@@ -263,6 +278,7 @@ interface Action {
   readonly observation: Observation
   readonly decision: Decision
   readonly verdict: Verdict
+  readonly found: readonly Difference[]
   readonly drifted: boolean
 }
 
@@ -273,8 +289,10 @@ async function act(action: Action): Promise<Outcome | undefined> {
   session.clear('plan')
   switch (decision.type) {
     case 'nothing':
-      return await finish(work, observation)
+      return await finish(work, observation, action.found)
     case 'wait':
+      if (session.deleting && decision.reason === 'Waiting' && observation.state === 'present')
+        return await reportDeletionWaits(work, decision, observation)
       return await reportWait(session, decision)
     case 'unknown':
       return await reportUnknown(session, { decision })
@@ -396,8 +414,7 @@ async function forget(session: Session, work: Work | undefined): Promise<Outcome
   const access = work === undefined ? resolveAccess(world, entry, session.object) : undefined
   const connection = work?.access.connection ?? (access?.state === 'ready' ? access.connection : undefined)
   const identity = connection?.identity ?? (entry.definition.providerConfig === 'none' ? world.hub : undefined)
-  // An unreadable config leaves the claim behind; the next claimant finds its owner gone and takes it.
-  if (identity !== undefined) await releaseClaim(session, identity)
+  await releaseClaim(session, identity)
   await session.release()
   return done
 }

@@ -125,13 +125,42 @@ export async function reportHeld(
   return poll(session, { changed: false })
 }
 
-/** Nothing is left to do: everything agrees. */
-export async function finish(work: Work, observation: Observation): Promise<Outcome> {
+/**
+ * A deletion waits for what depends on the thing, and what depends on it needs it to come apart: until then it
+ * is as ready as it can be proved to be.
+ */
+export async function reportDeletionWaits(
+  work: Work,
+  wait: { readonly reason: string; readonly message: string },
+  observation: Extract<Observation, { state: 'present' }>,
+): Promise<Outcome> {
+  const { session } = work
+  session.set({ plan: { action: 'delete', reason: wait.reason, message: wait.message } })
+  session.condition('Synced', 'True', wait.reason, wait.message)
+  return await proveReady(work, observation)
+}
+
+/** Nothing is left to do: everything agrees, or is only looked at and may differ. */
+export async function finish(
+  work: Work,
+  observation: Observation,
+  differences: readonly Difference[],
+): Promise<Outcome> {
   const { session } = work
   session.condition('Synced', 'True', 'ReconcileSuccess', '')
-  session.condition('UpToDate', 'True', 'NoDifference', '')
-  session.clear('drift')
-  session.set({ observedGeneration: session.generation, syncedGeneration: session.generation })
+  session.set({ observedGeneration: session.generation })
+  if (differences.length === 0) {
+    session.condition('UpToDate', 'True', 'NoDifference', '')
+    session.clear('drift')
+    session.set({ syncedGeneration: session.generation })
+  } else {
+    session.condition(
+      'UpToDate',
+      'False',
+      'ObserveOnly',
+      'It differs from spec.forProvider, and spec.managementPolicies allows nothing but Observe.',
+    )
+  }
   if (Object.keys(work.references.resolved).length === 0) session.clear('references')
   if (observation.state !== 'present') {
     await session.commit()
