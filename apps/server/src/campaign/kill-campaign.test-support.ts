@@ -28,6 +28,8 @@ export interface KillCampaignReport {
   readonly workMs: number
   /** From the last restart until everything was as acknowledged. */
   readonly convergeMs: number
+  /** Until the namespace with everything in it was gone. */
+  readonly tearDownMs: number
 }
 
 const READY_TIMEOUT_MS = 60_000
@@ -50,11 +52,16 @@ export async function runKillCampaign(options: KillCampaignOptions): Promise<Kil
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'orrery-campaign-'))
   stack.defer(async () => await rm(directory, { recursive: true, force: true, maxRetries: 5 }))
+  // As root, servers live outside the data directory.
+  let servers: string | undefined
+  stack.defer(async () => {
+    if (servers !== undefined) await rm(servers, { recursive: true, force: true, maxRetries: 5 })
+  })
   const world = await startProcesses(options, directory, stack)
   const { client, daemons } = world
   try {
+    servers = await serversOf(client)
     await prepare(client)
-    stack.defer(async () => await tearDown(client))
     const random = new SeededRandom(options.seed)
     const workload = new Workload(client, new SeededRandom(options.seed + 1))
     const startMs = performance.now()
@@ -66,7 +73,14 @@ export async function runKillCampaign(options: KillCampaignOptions): Promise<Kil
     const superuser = await superuserOf(client)
     if (superuser === undefined) throw new Error('The Secret pg-admin is gone.')
     await audit(client, superuser, workload.ledger)
-    return { kills, workMs: Math.round(quietMs - startMs), convergeMs: Math.round(performance.now() - quietMs) }
+    const settledMs = performance.now()
+    await tearDown(client)
+    return {
+      kills,
+      workMs: Math.round(quietMs - startMs),
+      convergeMs: Math.round(settledMs - quietMs),
+      tearDownMs: Math.round(performance.now() - settledMs),
+    }
   } catch (error) {
     options.say(error instanceof Error ? `${error.stack}` : String(error))
     for (const daemon of daemons) options.say(`── the end of the log of the ${daemon.name}:\n${await daemon.logTail()}`)
@@ -185,6 +199,11 @@ async function untilSettled(client: Client, workload: Workload): Promise<void> {
     }
     await delay(LOOK_MS)
   }
+}
+
+async function serversOf(client: Client): Promise<string | undefined> {
+  const { metadata } = await insist(async () => await client.get(namespaces, { name: 'kube-system' }))
+  return process.getuid?.() === 0 && metadata.uid !== undefined ? join('/var/lib/orrery', metadata.uid) : undefined
 }
 
 /** Hundreds of databases are dropped one by one. */
