@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Kind } from '@orrery/api'
 import { configMaps, isExpired, isNotFound, isThrottled } from '@orrery/api'
 import { VirtualClock } from '@orrery/testing'
 import { ConnectionError } from './client.ts'
@@ -24,6 +25,24 @@ test('a refused call is repeated after the time the server asks for, a mutating 
   assert.equal(requests.length, 1)
   await clock.advance(1_000)
   assert.equal((await created).metadata.resourceVersion, '1')
+})
+
+const reviews: Kind = {
+  group: 'authorization.k8s.io',
+  version: 'v1',
+  kind: 'SelfSubjectAccessReview',
+  plural: 'selfsubjectaccessreviews',
+  singular: 'selfsubjectaccessreview',
+  namespaced: false,
+}
+
+test('a review is asked and answered without a name; any other object without one is refused', async () => {
+  const answer = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview' }
+  const nameless = () => json(201, { ...answer, metadata: { creationTimestamp: null }, status: { allowed: true } })
+  const { client } = setUp(nameless, nameless)
+  const answered = await client.create(reviews, { ...answer, metadata: { name: '' } })
+  assert.equal(answered.metadata.name, '')
+  await assert.rejects(client.create(reviews, { ...answer, metadata: { name: 'a' } }))
 })
 
 test('a server that keeps refusing is reported after a bounded number of tries', async () => {

@@ -13,7 +13,7 @@ import type {
 import type { Call, Requester } from './requester.ts'
 import { createRequester, translate } from './requester.ts'
 import { decodeEvent, splitLines, untilAborted } from './watch-stream.ts'
-import { decodeJson, decodeList, decodeObject, decodeText, encodeJson } from './wire.ts'
+import { decodeJson, decodeList, decodeObject, decodeReview, decodeText, encodeJson } from './wire.ts'
 
 /** Objects a page of `listAll`: what kubectl and client-go ask for. */
 export const PAGE_SIZE = 500
@@ -35,13 +35,18 @@ export function createClient(options: ClientOptions): Client {
   const requester = createRequester(options)
   const object = async <T extends KubeObject>(kind: Kind<T>, call: Call, metadataOnly = false): Promise<T> =>
     decodeObject(kind, decodeJson(decodeText((await requester.call(call)).bytes)), metadataOnly)
-  const write = <T extends KubeObject>(
+  const write = async <T extends KubeObject>(
     method: 'POST' | 'PUT',
     kind: Kind<T>,
     body: T,
     at: At,
     how: WriteOptions = {},
-  ) => object(kind, { method, target: targetOf(kind, at, writeQuery(how)), body: encodeJson(body), signal: how.signal })
+  ): Promise<T> => {
+    const target = targetOf(kind, at, writeQuery(how))
+    const { bytes } = await requester.call({ method, target, body: encodeJson(body), signal: how.signal })
+    const answer = decodeJson(decodeText(bytes))
+    return isNameless(body) ? decodeReview(kind, answer) : decodeObject(kind, answer)
+  }
 
   const client: Client = {
     get: (kind, key, how = {}) => {
@@ -184,6 +189,9 @@ async function* watch<T extends KubeObject>(
     throw translate(error, call)
   }
 }
+
+// Reviews are questions: they are asked without a name, and never stored.
+const isNameless = ({ metadata }: KubeObject) => metadata.name === '' && metadata.generateName === undefined
 
 interface At {
   readonly namespace?: string

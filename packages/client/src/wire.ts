@@ -77,6 +77,12 @@ export function decodeObject<T extends KubeObject>(kind: Kind<T>, value: unknown
   return { apiVersion: apiVersionOf(kind), kind: kind.kind, ...value } as unknown as T
 }
 
+/** The answer to a review such as SelfSubjectAccessReview, which has no name; it is empty here. */
+export function decodeReview<T extends KubeObject>(kind: Kind<T>, value: unknown): T {
+  const metadata = isRecord(value) && isRecord(value['metadata']) ? value['metadata'] : {}
+  return decodeObject(kind, isRecord(value) ? { ...value, metadata: { name: '', ...metadata } } : value)
+}
+
 export function decodeList<T extends KubeObject>(kind: Kind<T>, value: unknown, metadataOnly = false): List<T> {
   // Go writes an empty metadata-only list as null.
   const items: unknown = isRecord(value) && 'items' in value ? (value['items'] ?? []) : undefined
