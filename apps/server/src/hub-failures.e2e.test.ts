@@ -22,7 +22,7 @@ import { createInterface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ApiError, configMaps, secrets } from '@orrery/api'
+import { ApiError, configMaps, type HttpHandler, secrets } from '@orrery/api'
 import { type Client, createClient } from '@orrery/client'
 import { createNodeTransport, loadKubeconfig, systemClock, systemRandom } from '@orrery/client/node'
 
@@ -45,6 +45,7 @@ interface Ended {
 interface HubProcess {
   readonly child: ChildProcess
   readonly client: Client
+  readonly handle: HttpHandler
   readonly ended: Promise<Ended>
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -80,6 +81,7 @@ async function serve(data: string, args: readonly string[] = []): Promise<HubPro
   const transport = createNodeTransport(loadKubeconfig({ paths: [join(data, 'kubeconfig')] }), { clock: systemClock })
   return {
     child,
+    handle: transport.handle,
     client: createClient({
       transport: transport.handle,
       clock: systemClock,
@@ -282,7 +284,15 @@ suite('a hub goes on', () => {
     await using hub = await serve(data)
     assert.equal((await hub.client.get(configMaps, { namespace: 'default', name: 'kept-4' })).metadata.name, 'kept-4')
     await assert.rejects(hub.client.listAll(configMaps, { namespace: 'default' }), /kept-3/)
-    await hub.client.delete(configMaps, { namespace: 'default', name: 'kept-3' })
+    const request = {
+      method: 'DELETE',
+      target: '/api/v1/namespaces/default/configmaps/kept-3',
+      headers: {},
+      signal: new AbortController().signal,
+    }
+    const ask = async (query: string) => (await hub.handle({ ...request, target: `${request.target}${query}` })).status
+    assert.equal(await ask(''), 500)
+    assert.equal(await ask('?ignoreStoreReadErrorWithClusterBreakingPotential=true'), 200)
     assert.equal((await hub.client.listAll(configMaps, { namespace: 'default' })).items.length, 19)
   })
 

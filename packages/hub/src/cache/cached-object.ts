@@ -56,7 +56,7 @@ export class CachedVersion implements CachedObject {
     if (this.unreadable === undefined) return this
     throw new StoreError(
       'corrupt',
-      `The value of ${this.key} cannot be read: ${this.unreadable}. Restore a backup, or delete it at revision ${this.revision}.`,
+      `The value of ${this.key} cannot be read: ${this.unreadable}. Restore a backup, or delete it with ?ignoreStoreReadErrorWithClusterBreakingPotential=true, which skips its finalizers.`,
       { key: this.key, revision: this.revision },
     )
   }

@@ -23,7 +23,12 @@ export interface DeleteOptions {
   readonly dryRun: boolean
   readonly propagationPolicy: PropagationPolicy | undefined
   readonly preconditions: { readonly uid?: string; readonly resourceVersion?: string }
+  /** Removes an object whose stored form cannot be read, past its finalizers, which nobody knows any more. */
+  readonly ignoreStoreReadError?: boolean
 }
+
+/** As Kubernetes calls it, so that nobody sets it by accident. */
+const ignoreReadError = 'ignoreStoreReadErrorWithClusterBreakingPotential'
 
 /** Kubernetes' limit; a manager's name is stored with every object it touches. */
 const maxFieldManagerBytes = 128
@@ -114,7 +119,12 @@ export function deleteOptions(query: Query, body: JsonObject | undefined): Delet
   }
   const propagationPolicy = policyOf(policy, orphan, errors)
   if (errors.length > 0) throw invalidOptions('DeleteOptions', errors)
-  return { dryRun: dryRuns.length > 0, propagationPolicy, preconditions: preconditionsOf(source['preconditions']) }
+  return {
+    dryRun: dryRuns.length > 0,
+    propagationPolicy,
+    preconditions: preconditionsOf(source['preconditions']),
+    ignoreStoreReadError: source[ignoreReadError] === true,
+  }
 }
 
 function optionsOfQuery(query: Query): JsonObject {
@@ -125,6 +135,7 @@ function optionsOfQuery(query: Query): JsonObject {
     ...(dryRun === undefined ? {} : { dryRun }),
     ...(policy === undefined ? {} : { propagationPolicy: policy }),
     ...(grace === undefined ? {} : { gracePeriodSeconds: grace }),
+    ...(query.has(ignoreReadError) ? { [ignoreReadError]: booleanParameter(query, ignoreReadError) } : {}),
     ...(query.has('orphanDependents') ? { orphanDependents: booleanParameter(query, 'orphanDependents') } : {}),
   }
 }

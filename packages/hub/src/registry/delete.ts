@@ -3,7 +3,7 @@ import type { CachedObject } from '../cache/cache.ts'
 import { contentTypeOf, mediaTypes, parseText, readBody } from '../http/body.ts'
 import { badRequest, conflict, notFound, unsupportedMediaType } from '../http/errors.ts'
 import { type DeleteOptions, deleteOptions, type PropagationPolicy } from '../http/options.ts'
-import { revision } from '../store/store.ts'
+import { revision, StoreError } from '../store/store.ts'
 import type { HubCore, RegistryRequest, ServedObject } from './core.ts'
 import { isObject, type MutableObject, objectAt, textAt, textsAt } from './json-access.ts'
 import { objectKey, type ServedResource } from './served-resource.ts'
@@ -63,7 +63,8 @@ async function deleteAlone(
 ): Promise<DeleteOutcome> {
   const key = objectKey(resource, namespace, name)
   for (let attempt = 1; ; attempt++) {
-    const cached = core.cache.get(key)
+    const cached = await readOrRemove(core, key, options)
+    if (cached === 'removed') return { state: 'removed', object: removedStatus(resource, name, ''), uid: '' }
     if (cached === undefined) throw notFound(resource.definition.info, name)
     checkPreconditions(resource, name, cached, options)
     const outcome = await deleteVersion(core, resource, cached, options)
@@ -71,6 +72,23 @@ async function deleteAlone(
     if (options.preconditions.resourceVersion !== undefined || attempt >= maxConflictRetries) {
       throw conflict(resource.definition.info, name)
     }
+  }
+}
+
+/** The object; or, when it cannot be read and the request asked for that, the removal of what is stored. */
+async function readOrRemove(
+  core: HubCore,
+  key: string,
+  { ignoreStoreReadError, dryRun }: DeleteOptions,
+): Promise<CachedObject | undefined | 'removed'> {
+  try {
+    return core.cache.get(key)
+  } catch (error) {
+    const isMeant = ignoreStoreReadError === true && error instanceof StoreError && error.kind === 'corrupt'
+    if (!isMeant || error.revision === undefined) throw error
+    if (dryRun) return 'removed'
+    const outcome = await core.cache.write({ key, expected: error.revision })
+    return outcome.state === 'written' ? 'removed' : core.cache.get(key)
   }
 }
 
