@@ -14,6 +14,7 @@ const resource = {
   singular: 'shelf',
   namespaced: true,
   verbs: [],
+  categories: ['managed', 'orrery'],
   subresources: [],
 }
 
@@ -109,6 +110,12 @@ test('whatever a status holds, it is read without an error', () => {
     const object = { apiVersion: 'v1', kind: 'Shelf', metadata: { name: 'a' }, spec: 'odd', status }
     assert.equal(assess(readItem(resource, object)).state, 'pending')
   }
+})
+
+test("a kind that is not a provider's is well when it is there", () => {
+  const { categories: _categories, ...plain } = resource
+  const object = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' } }
+  assert.equal(assess(readItem(plain, object)).state, 'ready')
 })
 
 test('trouble ranks before what only waits, and that before what is ready', () => {

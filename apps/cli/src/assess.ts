@@ -2,6 +2,7 @@ import type { Condition } from '@orrery/api'
 import { findCondition } from '@orrery/api'
 import { timeOf } from './fields.ts'
 import type { Item } from './item.ts'
+import { PROVIDER_CATEGORY } from './resources.ts'
 
 /** How an object is, in one word; in the order of how much it needs somebody's attention. */
 export const states = [
@@ -54,7 +55,7 @@ export function assess(item: Item): Assessment {
   const isReady = ready?.status === 'True'
   const judged = (state: State, by: Condition | undefined, message = by?.message ?? ''): Assessment => ({
     state,
-    isReady,
+    isReady: isReady || state === 'ready',
     reason: by?.reason ?? '',
     message: message === '' && by !== undefined && state !== 'ready' ? by.reason : message,
     sinceMs: timeOf(by?.lastTransitionTime) ?? item.createdMs,
@@ -65,6 +66,9 @@ export function assess(item: Item): Assessment {
   if (isDenied) return judged('denied', synced)
   if (item.deletingSinceMs !== undefined) return deleting(item, judged)
   const seen = ready ?? synced
+  // Kinds that are not a provider's, such as a Secret, are well when they are there.
+  if (seen === undefined && item.resource.categories?.includes(PROVIDER_CATEGORY) !== true)
+    return judged('ready', undefined)
   if (seen === undefined) return judged('pending', undefined, 'No controller has looked at it yet.')
   if (seen.observedGeneration !== undefined && seen.observedGeneration < item.generation) {
     return judged('pending', seen, `Its last change (generation ${item.generation}) has not been taken up yet.`)

@@ -17,6 +17,10 @@ export interface Step {
   readonly assessment: Assessment | undefined
 }
 
+/** How a step is reached that no field of the one before leads to. */
+export const IS_USER = 'its user'
+export const IS_WRITER = 'its writer'
+
 /** Longer ways do not occur among managed resources; a limit against data gone mad. */
 export const MAX_STEPS = 16
 
@@ -63,17 +67,21 @@ async function nextStep(step: Step, search: Search): Promise<Step | undefined> {
 /** The first need that is not met; what the object's own message names comes before others. */
 async function blockingNeed(step: Step, item: Item, search: Search): Promise<Step | undefined> {
   const { message = '', state } = step.assessment ?? {}
-  // A failed call says what failed. Only the way to the system can be behind it, not what the spec refers to.
-  const links = linksOf(item, search.catalogue).filter(
-    (link) => state === 'waiting' || (link.role !== 'reference' && link.role !== 'container'),
-  )
+  const links = linksOf(item, search.catalogue)
   const named = (link: Link) =>
     link.name !== undefined && message.includes(`${link.resource.kind} ${link.name} `) ? 0 : 1
   for (const link of links.toSorted((a, b) => named(a) - named(b))) {
     const candidate = await follow(link, search)
-    if (candidate !== undefined && !search.visited.has(stepId(candidate))) return candidate
+    if (candidate === undefined || search.visited.has(stepId(candidate))) continue
+    // A failed call says itself what failed. What it refers to is behind it only when that is not there.
+    const isWay = link.role === 'access' || link.role === 'secret'
+    if (state !== 'failed' || isWay || isGone(candidate)) return candidate
   }
   return undefined
+}
+
+function isGone({ found, assessment }: Step): boolean {
+  return found.state === 'absent' || assessment?.state === 'lost' || assessment?.state === 'deleting'
 }
 
 async function follow(link: Link, { lookup }: Search): Promise<Step | undefined> {
@@ -81,11 +89,8 @@ async function follow(link: Link, { lookup }: Search): Promise<Step | undefined>
   if (name === undefined) return { through, link, found: { state: 'absent' }, assessment: undefined }
   const found = await lookup.find(link.resource, namespace === undefined ? { name } : { namespace, name })
   if (found.state !== 'present') return { through, link, found, assessment: undefined }
-  // What has no conditions, such as a Secret, is usable when it is there.
-  const isPlain = link.role === 'secret'
   const assessment = assess(found.item)
-  if (isPlain || USABLE.has(assessment.state)) return undefined
-  return { through, link, found, assessment }
+  return USABLE.has(assessment.state) ? undefined : { through, link, found, assessment }
 }
 
 /** A Secret that is missing and that another object would write. */
@@ -95,21 +100,28 @@ async function writerOf({ link }: Step, search: Search): Promise<Step | undefine
   const writer = items.find((item) => writtenSecret(item) === link.name && item.key.namespace === link.namespace)
   if (writer === undefined || search.visited.has(idOf(writer))) return undefined
   return {
-    through: 'written by',
+    through: IS_WRITER,
     link: undefined,
     found: { state: 'present', item: writer },
     assessment: assess(writer),
   }
 }
 
-/** Somebody who still needs what is being deleted; one who is not going himself comes first. */
+/**
+ * Somebody who still needs what is being deleted; one who is not going himself comes first. A namespace needs to be
+ * empty.
+ */
 async function blockingUser(item: Item, search: Search): Promise<Step | undefined> {
-  const { items } = await search.lookup.list(search.catalogue.resources.managed, item.key.namespace)
+  const { resource, key } = item
+  const isNamespace = resource.group === '' && resource.kind === 'Namespace'
+  const namespace = isNamespace ? key.name : key.namespace
+  const { items } = await search.lookup.list(search.catalogue.resources.managed, namespace)
   const id = idOf(item)
-  const users = items.filter((user) => !search.visited.has(idOf(user)) && uses(user, id, search.catalogue))
+  const isUser = (user: Item) => (isNamespace ? user.key.namespace === key.name : uses(user, id, search.catalogue))
+  const users = items.filter((user) => !search.visited.has(idOf(user)) && isUser(user))
   const user = users.find(({ deletingSinceMs }) => deletingSinceMs === undefined) ?? users[0]
   if (user === undefined) return undefined
-  return { through: 'used by', link: undefined, found: { state: 'present', item: user }, assessment: assess(user) }
+  return { through: IS_USER, link: undefined, found: { state: 'present', item: user }, assessment: assess(user) }
 }
 
 const uses = (user: Item, id: string, catalogue: Catalogue): boolean =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
-import { parseJson, parseYaml } from '@orrery/api'
+import { namespaces, parseJson, parseYaml } from '@orrery/api'
 import type { Fields } from './fields.ts'
 import { fieldsOf, listOf, textOf } from './fields.ts'
 import type { Ran, World } from './world.test-support.ts'
@@ -208,6 +208,35 @@ for (const { name, object, root, found, code } of [
     assert.ok(textOf(documentOf(ran)['next']) !== undefined)
   })
 }
+
+test('a failed call is followed to what it refers to only when that is not there', async () => {
+  await using other = await createWorld()
+  await other.put({ kind: 'ProviderConfig', name: 'default', status: { conditions: allWell } })
+  const broken = [condition('Ready', 'False', 'Refused'), condition('Synced', 'False', 'Refused', 'no')]
+  const lost = [
+    condition('Ready', 'False', 'ExternalMissing', 'gone'),
+    condition('Synced', 'Unknown', 'ExternalMissing'),
+  ]
+  await other.put({ kind: 'Shelf', name: 'broken', status: { conditions: broken } })
+  await other.put({ kind: 'Shelf', name: 'lost', status: { conditions: lost } })
+  for (const name of ['broken', 'lost']) {
+    const spec = { forProvider: { shelfRef: { name } } }
+    await other.put({ kind: 'Book', name, spec, status: { conditions: broken } })
+  }
+  const rootOf = async (book: string) =>
+    fieldsOf(listOf(documentOf(await other.run('why', book, '-o', 'json'))['chain']).at(-1))['object']
+  assert.equal(await rootOf('book/broken'), 'book/broken')
+  assert.equal(await rootOf('book/lost'), 'shelf/lost')
+})
+
+test('a namespace that is being deleted waits for what is managed in it', async () => {
+  await using other = await createWorld()
+  await other.put({ kind: 'Shelf', name: 'last', finalizers: ['orrery.dev/managed'], status: { conditions: allWell } })
+  await other.client.delete(namespaces, { name: NAMESPACE })
+  const ran = await other.run('why', 'ns', NAMESPACE, '-o', 'json')
+  assert.equal(fieldsOf(listOf(documentOf(ran)['chain']).at(-1))['object'], 'shelf/last')
+  assert.equal((await other.run('why', 'namespace/default')).code, 0)
+})
 
 test('an object that nobody takes up is blamed on the manager that does not run', async () => {
   const because = textOf(documentOf(await world.run('why', 'shelf/fresh', '-o', 'json'))['because'])

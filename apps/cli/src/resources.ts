@@ -14,13 +14,13 @@ export interface Resources {
 }
 
 /** The category that every kind of a provider carries in its CustomResourceDefinition. */
-const CATEGORY = 'orrery'
+export const PROVIDER_CATEGORY = 'orrery'
 
 /** Asks the server what it serves. Throws `ApiError` and `ConnectionError`. */
 export async function loadResources(client: Client, signal: AbortSignal): Promise<Resources> {
   const { resources, failures } = await discover(client, { signal })
   const managed = resources.filter(
-    ({ categories = [], verbs }) => categories.includes(CATEGORY) && verbs.includes('list'),
+    ({ categories = [], verbs }) => categories.includes(PROVIDER_CATEGORY) && verbs.includes('list'),
   )
   return { all: resources, managed, failures }
 }

@@ -230,7 +230,8 @@ function capture(isTerminal: boolean): Output & { readonly text: () => string } 
   }
 }
 
-async function installProvider(client: Client): Promise<void> {
+/** Installs the kinds and makes the namespace, on any server. */
+export async function installProvider(client: Client): Promise<void> {
   for (const definition of customResourceDefinitionsOf(provider)) {
     await client.create(customResourceDefinitions, definition)
     const { name } = definition.metadata
@@ -244,7 +245,8 @@ async function installProvider(client: Client): Promise<void> {
   await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE }, spec: {} })
 }
 
-async function put(client: Client, given: Given): Promise<void> {
+/** Makes an object and writes its status. */
+export async function put(client: Client, given: Given): Promise<void> {
   const kind = kindNamed(given.kind)
   const { name, namespace = NAMESPACE, annotations = {}, finalizers = [], status } = given
   const spec = given.kind === 'ProviderConfig' ? (given.spec ?? {}) : { forProvider: {}, ...given.spec }

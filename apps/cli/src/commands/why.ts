@@ -2,7 +2,7 @@ import { leases } from '@orrery/api'
 import type { Assessment } from '../assess.ts'
 import { assess } from '../assess.ts'
 import type { Step } from '../chain.ts'
-import { traceCause } from '../chain.ts'
+import { IS_USER, traceCause } from '../chain.ts'
 import type { CommonOptions, Session } from '../command.ts'
 import { differenceCode, loadCatalogue, machineFormat, parseTarget, withSession } from '../command.ts'
 import { writeDocument } from '../document.ts'
@@ -101,25 +101,37 @@ async function explain(session: Session, item: Item): Promise<Answer> {
     namespace: root.key.namespace,
     program: shell.program,
   }
-  const own = remedyFor(root, rootAssessment, context)
+  const own = isStaying(last, rootAssessment)
+    ? {
+        who: 'you',
+        next: `${shell.program} tree ${nameOf(session, item)}${inNamespace(item)}   (shows all that is in it)`,
+      }
+    : remedyFor(root, rootAssessment, context)
   const idle = rootAssessment.state === 'pending' && missing === undefined ? await managerProblem(session) : undefined
   return {
     item,
     assessment,
     steps,
-    because: missing === undefined ? (idle ?? reasonOf(rootAssessment, last)) : absenceOf(session, missing),
+    because: missing === undefined ? (idle ?? reasonOf(session, last, rootAssessment)) : absenceOf(session, missing),
     sinceMs: missing === undefined ? rootAssessment.sinceMs : rootAssessment.sinceMs,
-    change: lastChange(session, { items: present, events }),
+    change: lastChange(session, { items: present, events, known: rootAssessment.message }),
     remedy: missing === undefined ? own : { who: 'you', next: creation(session, missing) },
     events: events.toSorted((a, b) => a.timeMs - b.timeMs),
   }
 }
 
+const inNamespace = ({ key }: Item) => (key.namespace === undefined ? '' : ` -n ${key.namespace}`)
+
 const nameOf = ({ resources }: Session, { resource, key }: Item) => `${displayKind(resources, resource)}/${key.name}`
 
-function reasonOf({ reason, message, state }: Assessment, last: Step | undefined): string {
-  const user = last?.through === 'used by' && state !== 'deleting' ? 'It is in use and not being deleted. ' : ''
-  return `${user}${message === '' || message === reason ? reason || 'all is well with it' : `${reason}: ${message}`}`
+/** Somebody needs what is being deleted, and is not going himself. */
+const isStaying = (last: Step | undefined, { state }: Assessment) => last?.through === IS_USER && state !== 'deleting'
+
+function reasonOf(session: Session, last: Step | undefined, assessment: Assessment): string {
+  const { reason, message } = assessment
+  if (last?.found.state === 'present' && isStaying(last, assessment))
+    return `${nameOf(session, last.found.item)} needs it, and is not being deleted`
+  return message === '' || message === reason ? reason || 'all is well with it' : `${reason}: ${message}`
 }
 
 function absenceOf({ resources }: Session, { found, link, through }: Step): string {
@@ -148,17 +160,24 @@ async function managerProblem({ connection, shell }: Session): Promise<string | 
 
 function lastChange(
   session: Session,
-  seen: { readonly items: readonly Item[]; readonly events: readonly ObjectEvent[] },
+  seen: { readonly items: readonly Item[]; readonly events: readonly ObjectEvent[]; readonly known: string },
 ): Change | undefined {
   const specs = seen.items.flatMap((item): readonly Change[] =>
     item.lastChange === undefined
       ? []
       : [{ timeMs: item.lastChange.timeMs, text: `spec of ${nameOf(session, item)} by ${item.lastChange.by}` }],
   )
-  const said = seen.events.map(({ timeMs, reason, message, count }): Change => {
+  const deletions = seen.items.flatMap((item): readonly Change[] =>
+    item.deletingSinceMs === undefined
+      ? []
+      : [{ timeMs: item.deletingSinceMs, text: `deletion of ${nameOf(session, item)} was asked for` }],
+  )
+  // What says the same as the cause tells nothing new.
+  const news = seen.events.filter(({ message }) => message !== seen.known)
+  const said = news.map(({ timeMs, reason, message, count }): Change => {
     return { timeMs, text: `${reason}: ${message}${count > 1 ? ` (${count} times)` : ''}` }
   })
-  return [...specs, ...said].toSorted((a, b) => b.timeMs - a.timeMs)[0]
+  return [...specs, ...deletions, ...said].toSorted((a, b) => b.timeMs - a.timeMs)[0]
 }
 
 function formatAnswer(session: Session, answer: Answer, verbose: boolean): string {

@@ -5,7 +5,7 @@ import { fieldsOf, listOf, textOf } from '../fields.ts'
 import { Lookup } from '../lookup.ts'
 import { judgeLease, MANAGER_LEASE } from '../manager-lease.ts'
 import { displayKind } from '../resources.ts'
-import { count, formatDuration } from '../text.ts'
+import { count, formatDuration, shellQuote } from '../text.ts'
 import { CLIENT_VERSION } from '../version.ts'
 import type { Examined, Finding } from './check.ts'
 import { fail, ok, warn } from './check.ts'
@@ -91,12 +91,20 @@ export async function checkPermissions({ connection, resources, shell }: Examine
   return warn('permissions', `You may not ${names.join(', ')}; what needs it is left out.`, 'kubectl auth can-i --list')
 }
 
+// The file is named, for a manager looks for its kubeconfig in fewer places than this program.
+const startManager = ({ connection, shell }: Examined) =>
+  [
+    `${shell.program} manager`,
+    ...connection.kubeconfigs.slice(0, 1).map((file) => `--kubeconfig ${shellQuote(file)}`),
+  ].join(' ')
+
 /** Whether the kinds of the providers are installed and served. */
-export async function checkDefinitions({ connection, resources, shell }: Examined): Promise<Finding> {
+export async function checkDefinitions(examined: Examined): Promise<Finding> {
+  const { connection, resources, shell } = examined
   const { items } = await connection.client.listAll(customResourceDefinitions, { signal: shell.signal })
   const ours = items.filter(({ spec }) => listOf(fieldsOf(spec['names'])['categories']).includes('orrery'))
   if (ours.length === 0) {
-    return fail('definitions', 'No kind of a provider is installed; a manager does that.', `${shell.program} manager`)
+    return fail('definitions', 'No kind of a provider is installed; a manager does that.', startManager(examined))
   }
   const broken = ours.filter(
     ({ metadata, status }) =>
@@ -114,11 +122,12 @@ export async function checkDefinitions({ connection, resources, shell }: Examine
 }
 
 /** Whether a manager acts. */
-export async function checkManager({ connection, shell }: Examined): Promise<Finding> {
+export async function checkManager(examined: Examined): Promise<Finding> {
+  const { connection, shell } = examined
   const lease = await connection.client.find(leases, MANAGER_LEASE, { signal: shell.signal })
   const judged = judgeLease(lease, shell.clock.now() + (connection.clockOffsetMs() ?? 0))
   if (judged.isAlive) return ok('manager', judged.message)
-  return fail('manager', `Nothing is reconciled: ${judged.message}.`, `${shell.program} manager`)
+  return fail('manager', `Nothing is reconciled: ${judged.message}.`, startManager(examined))
 }
 
 /** Whether managed objects need somebody. */
