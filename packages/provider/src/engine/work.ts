@@ -15,3 +15,7 @@ export interface Work {
   readonly hashes: Readonly<Record<string, string>>
   readonly missing: string | undefined
 }
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
