@@ -361,6 +361,14 @@ test('the processes of the server get their arguments as they are, and their exi
   }
 })
 
+test('a command that is interrupted says so, and how to run it again', async () => {
+  const signal = AbortSignal.abort(new Error('stopped by SIGINT'))
+  const ran = await world.runIn({ signal }, 'why', 'shelf/well', '-o', 'json')
+  assert.equal(ran.code, 1)
+  const error = fieldsOf(documentOf(ran)['error'])
+  assert.deepEqual([error['code'], error['next']], ['Interrupted', 'orrery why shelf/well -o json'])
+})
+
 test('help is no error', async () => {
   for (const args of [[], ['--help'], ['status', '--help'], ['help', 'why']]) {
     const { code, out } = await world.run(...args)

@@ -17,7 +17,7 @@ import { exitCodes } from './exit-codes.ts'
 import type { Problem } from './problem.ts'
 import { problemOf } from './problem.ts'
 import type { Shell } from './shell.ts'
-import { oneLine, painter } from './text.ts'
+import { oneLine, painter, shellQuote } from './text.ts'
 
 /** Runs one command line and returns its exit code. Never throws; errors end with the next command to run. */
 export async function runCli(args: readonly string[], shell: Shell): Promise<number> {
@@ -34,6 +34,11 @@ export async function runCli(args: readonly string[], shell: Shell): Promise<num
       error instanceof CommanderError
         ? { problem: usageProblem(error, args, shell), exitCode: exitCodes.error }
         : problemOf(error, shell.program)
+    if (shell.signal.aborted) {
+      const again = [shell.program, ...args.map(shellQuote)].join(' ')
+      report(shell, { code: 'Interrupted', message: 'Stopped by a signal.', causes: [], next: again }, args)
+      return exitCode
+    }
     report(shell, problem, args)
     return exitCode
   }
