@@ -170,8 +170,10 @@ export async function createWorld(groups: readonly string[] = ['system:masters']
   })
   const handlerFor =
     (names: readonly string[]): HttpHandler =>
-    async (request) =>
-      await hub.handle(request, { user: { name: 'tester', groups: [...names] } })
+    async (request) => {
+      request.signal.throwIfAborted() // As a connection does.
+      return await hub.handle(request, { user: { name: 'tester', groups: [...names] } })
+    }
   const clientFor = (names: readonly string[]) =>
     createClient({ ...shared, transport: handlerFor(names), userAgent: 'cli-test/1' })
   const client = clientFor(['system:masters'])
