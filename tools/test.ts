@@ -4,14 +4,16 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * `npm test`: every check and every suite, each step with its time; the last line is `N passed, N failed`. With
- * words as arguments only the steps whose name contains one of them.
+ * `npm test`: every check and every suite, each step with its time; the last line is `N passed, N failed`.
+ * `npm run check` is the first part of it: format, lint, types, dead code, layers and style. With words as arguments
+ * only the steps whose name contains one of them.
  *
  * Test files named `*.e2e.test.ts` start servers and processes and get a process of their own; all others share one.
  */
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const bin = (name: string) => path.join(root, 'node_modules/.bin', name)
+const CHECKS = '--checks'
 const SUITES = ['packages/*/src', 'providers/*/src', 'apps/*/src', 'tools', 'examples'].map(
   (folder) => `${folder}/**/*.test.ts`,
 )
@@ -30,15 +32,28 @@ interface Tally {
 
 const step = (name: string, ...command: string[]): Step => ({ name, command, counts: false })
 
-function steps(): readonly Step[] {
-  const files = SUITES.flatMap((pattern) => globSync(pattern, { cwd: root })).toSorted()
-  const endToEnd = files.filter((file) => file.endsWith('.e2e.test.ts'))
-  const shared = files.filter((file) => !file.endsWith('.e2e.test.ts'))
+/** What needs no server and no patience. */
+function checks(): readonly Step[] {
   return [
     step('format', bin('biome'), 'check', '.'),
     step('lint', bin('oxlint'), '--type-aware', '--deny-warnings'),
     step('types', bin('tsc'), '--noEmit'),
     step('dead code', bin('knip')),
+  ]
+}
+
+const rules: Step = {
+  name: 'layers and style',
+  command: [process.execPath, '--test', '--test-isolation=none', 'tools/layers.test.ts', 'tools/tidy.test.ts'],
+  counts: true,
+}
+
+function steps(): readonly Step[] {
+  const files = SUITES.flatMap((pattern) => globSync(pattern, { cwd: root })).toSorted()
+  const endToEnd = files.filter((file) => file.endsWith('.e2e.test.ts'))
+  const shared = files.filter((file) => !file.endsWith('.e2e.test.ts'))
+  return [
+    ...checks(),
     { name: 'suites', command: [process.execPath, '--test', '--test-isolation=none', ...shared], counts: true },
     ...endToEnd.map((file) => ({ name: file, command: [process.execPath, '--test', file], counts: true })),
     step('simulation: 300 seeds', process.execPath, 'packages/testing/src/simulate.ts', '--seeds', '300'),
@@ -80,10 +95,11 @@ function counted(output: string, code: number): Tally {
   return { passed, failed }
 }
 
-const words = process.argv.slice(2)
+const onlyChecks = process.argv.includes(CHECKS)
+const words = process.argv.slice(2).filter((word) => word !== CHECKS)
 const total: Tally = { passed: 0, failed: 0 }
 const failures: string[] = []
-for (const each of steps()) {
+for (const each of onlyChecks ? [...checks(), rules] : steps()) {
   if (words.length > 0 && !words.some((word) => each.name.includes(word))) continue
   const tally = await run(each)
   total.passed += tally.passed
