@@ -8,6 +8,7 @@ import type { Client } from '@orrery/client'
 import { createClient } from '@orrery/client'
 import type { ApiServer, NodeTransport } from '@orrery/client/node'
 import { createNodeTransport, loadKubeconfig, systemClock, systemRandom } from '@orrery/client/node'
+import { processSettings } from '../apps/server/src/process-settings.ts'
 
 /**
  * The API over TLS, as clients in another process see it: cold start, durable creates, GETs, server-side applies,
@@ -114,9 +115,10 @@ async function startHub(): Promise<Target> {
   const directory = mkdtempSync(join(tmpdir(), 'orrery-bench-'))
   const main = join(import.meta.dirname, '../apps/server/src/main.ts')
   const started = performance.now()
-  const child = spawn(process.execPath, [main, 'hub', '--data-dir', directory, '--port', '0', '--log-level', 'error'], {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  })
+  // As the supervisor starts it.
+  const { execArgv, env } = processSettings('hub', directory, process.env)
+  const args = [...execArgv, main, 'hub', '--data-dir', directory, '--port', '0', '--log-level', 'error']
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], env })
   await new Promise<void>((resolve, reject) => {
     child.once('message', () => resolve())
     child.once('exit', (code) => reject(new Error(`the hub ended with code ${code}`)))

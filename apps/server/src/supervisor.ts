@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { processSettings } from './process-settings.ts'
 import type { ChildMessage, ParentMessage } from './run-process.ts'
 
 /** One supervised process: started, watched, started again with growing pauses when it ends unasked. */
@@ -77,7 +78,11 @@ export class SupervisedChild {
     const log = openSync(path.join(logs, `${name}.log`), 'a', 0o600)
     const main = fileURLToPath(new URL('main.ts', import.meta.url))
     const startedMs = performance.now()
-    const child = spawn(process.execPath, [main, name, ...args], { stdio: ['ignore', log, log, 'ipc'] })
+    const { execArgv, env } = processSettings(name, path.dirname(logs), process.env)
+    const child = spawn(process.execPath, [...execArgv, main, name, ...args], {
+      stdio: ['ignore', log, log, 'ipc'],
+      env,
+    })
     closeSync(log)
     this.#process = child
     let failure: string | undefined

@@ -55,6 +55,9 @@ export interface WorkerStoreOptions extends Omit<SqliteStoreOptions, 'reserve'> 
   readonly reserve?: ReserveOptions
 }
 
+/** What passes through the worker lives for one commit: V8's 48 MB would only be touched, never needed. */
+const YOUNG_MEGABYTES = 6
+
 /** The SQLite store with its file owned by a worker thread: the calling thread never waits for the disk. */
 export async function openWorkerSqliteStore(options: WorkerStoreOptions): Promise<Store> {
   const { limits, ...worker } = options
@@ -66,6 +69,7 @@ export async function openWorkerLog(options: WorkerOptions): Promise<Log> {
   const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
     workerData: options,
     execArgv: [], // The process may have been started with flags that a worker refuses.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
   })
   const calls = new PendingCalls(worker)
   const opened = await calls.opened
