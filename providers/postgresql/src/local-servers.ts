@@ -52,6 +52,8 @@ export interface LocalServer {
   readonly settings: ServerSettings
   /** Undefined when it does not run. */
   readonly pid: number | undefined
+  /** Differs from the settings until a restart after the port was changed. */
+  readonly listeningPort: number | undefined
   /** Databases beside those that every server has. */
   readonly userDatabases: number
 }

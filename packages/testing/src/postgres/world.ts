@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -116,8 +116,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<ManagedWor
   try {
     const client =
       options.kubeconfig === undefined ? await hubClient(stack, options) : kubeClient(stack, options.kubeconfig)
-    const root = await mkdtemp(join(tmpdir(), 'orrery-servers-'))
+    const root = await mkdtemp(join(tmpdir(), 'orrery servers-'))
     stack.defer(async () => await rm(root, { recursive: true, force: true, maxRetries: 5 }))
+    // Servers run as another user when the tests run as root.
+    await chmod(root, 0o755)
     const servers = await createLocalServers({ root })
     stack.defer(async () => await servers.stopAll(AbortSignal.timeout(DEADLINE_MS)))
     await ensureNamespace(NAMESPACE, { client, clock: systemClock, signal: AbortSignal.timeout(DEADLINE_MS) })

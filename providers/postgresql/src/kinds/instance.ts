@@ -85,7 +85,8 @@ export function instanceKind(servers: LocalServers, choosePort: ChoosePort): Kin
     safety: { create: { type: 'name' }, update: { type: 'name' }, delete: { type: 'name' } },
     maxLateExecutionMs: 0,
     effectTimeoutMs: 120_000,
-    poll: { minMs: 10_000, maxMs: 60_000 },
+    // Nothing tells of the end of a server; what is in it waits until somebody looks.
+    poll: { minMs: 2_000, maxMs: 10_000 },
     defaultExternalName: ({ namespace, name }) => `${namespace}.${name}`,
     observe: async (context) => await observe(servers, context),
     async create(context) {
@@ -139,11 +140,11 @@ async function observe(servers: LocalServers, context: KindContext<undefined, Sp
   }
   const server = await servers.inspect(context.externalName)
   if (server === undefined) return { state: 'absent' }
-  const pending = server.pid === undefined ? [] : await pendingRestart(server, context)
+  const restart = server.pid !== undefined && (await needsRestart(server, context))
   return {
     state: 'present',
     mark: server.mark,
-    changed: [...(server.pid === undefined ? ['running'] : []), ...(pending.length === 0 ? [] : ['restart'])],
+    changed: [...(server.pid === undefined ? ['running'] : []), ...(restart ? ['restart'] : [])],
     ...(server.userDatabases === 0
       ? {}
       : { notEmpty: `${server.userDatabases} ${server.userDatabases === 1 ? 'database' : 'databases'}` }),
@@ -167,13 +168,15 @@ function memoryOf(settings: ServerSettings, desired: Spec): string {
   return same ? desired.memory : 'other'
 }
 
-/** Settings that the server has read but can only follow after a restart. A server that cannot be asked has none to tell. */
-async function pendingRestart(server: LocalServer, context: KindContext<undefined, Spec>): Promise<readonly unknown[]> {
+/** Whether the server has settings that it can only follow after a restart. A server that cannot be asked has none to tell. */
+async function needsRestart(server: LocalServer, context: KindContext<undefined, Spec>): Promise<boolean> {
+  if (server.listeningPort !== undefined && server.listeningPort !== server.settings.port) return true
   const client = clientFor(server.settings.port, context.credentials['password'])
   try {
-    return await client.query('SELECT name FROM pg_settings WHERE pending_restart', { signal: context.signal })
+    const pending = await client.query('SELECT FROM pg_settings WHERE pending_restart', { signal: context.signal })
+    return pending.length > 0
   } catch (error) {
-    if (error instanceof ExternalError) return []
+    if (error instanceof ExternalError) return false
     throw error
   } finally {
     await client.close()

@@ -10,7 +10,7 @@ import type { LocalServer, LocalServers, ServerSettings } from '../local-servers
 import type { ServerBinaries } from './server-binaries.ts'
 import { exists, installBinaries } from './server-binaries.ts'
 import type { RunAs } from './server-process.ts'
-import { isCode, reloadServer, runningPid, startServer, stopServer } from './server-process.ts'
+import { isCode, listeningPort, reloadServer, runningPid, startServer, stopServer } from './server-process.ts'
 
 const run = promisify(execFile)
 
@@ -73,12 +73,14 @@ class LocalServerFolder implements LocalServers {
     const dataDirectory = path.join(folder, 'data')
     const version = await readFile(path.join(dataDirectory, 'PG_VERSION'), 'utf8')
     const databases = await readdir(path.join(dataDirectory, 'base'))
+    const pid = await runningPid(dataDirectory)
     return {
       dataDirectory,
       version: version.trim(),
       mark: stored.mark,
       settings: stored.settings,
-      pid: await runningPid(dataDirectory),
+      pid,
+      listeningPort: pid === undefined ? undefined : await listeningPort(dataDirectory),
       userDatabases: databases.filter((entry) => /^\d+$/.test(entry) && Number(entry) >= FIRST_USER_OID).length,
     }
   }
@@ -298,10 +300,12 @@ async function syncFolder(folder: string): Promise<void> {
 function initFailed(error: unknown): ExternalError {
   const stderr = error instanceof Error && 'stderr' in error && typeof error.stderr === 'string' ? error.stderr : ''
   const lines = stderr.trim().split('\n').slice(-3).join(' ')
+  const cause =
+    error instanceof Error && 'code' in error ? `initdb did not run (${String(error.code)})` : 'initdb did not run'
   return new ExternalError({
     class: 'transient',
     reason: 'InitFailed',
-    message: `Making the data directory failed: ${lines === '' ? 'initdb did not run' : lines}`,
+    message: `Making the data directory failed: ${lines === '' ? cause : lines}`,
     cause: error,
   })
 }

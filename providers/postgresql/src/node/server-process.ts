@@ -31,6 +31,12 @@ export async function runningPid(dataDirectory: string): Promise<number | undefi
   return cwd === undefined || path.resolve(cwd) === path.resolve(dataDirectory) ? pid : undefined
 }
 
+/** The TCP port that a running server listens on, which a changed configuration moves only with a restart. */
+export async function listeningPort(dataDirectory: string): Promise<number | undefined> {
+  const port = Number((await pidFile(dataDirectory))?.[3])
+  return Number.isSafeInteger(port) && port > 0 ? port : undefined
+}
+
 /** Starts a server that outlives this process, and waits until it accepts connections. */
 export async function startServer(options: {
   readonly bin: string
@@ -42,6 +48,7 @@ export async function startServer(options: {
   const { dataDirectory, signal } = options
   if ((await runningPid(dataDirectory)) === undefined) {
     const log = await open(options.logFile, 'a', 0o600)
+    const { size } = await log.stat()
     try {
       const child = spawn(path.join(options.bin, 'postgres'), ['-D', dataDirectory], {
         detached: true,
@@ -56,7 +63,7 @@ export async function startServer(options: {
       child.unref()
       await Promise.race([
         waitReady(dataDirectory, signal),
-        exited.promise.then(async (how) => await failStart(options.logFile, how)),
+        exited.promise.then(async (how) => await failStart(options.logFile, { from: size, how })),
       ])
     } finally {
       await log.close()
@@ -99,25 +106,28 @@ async function waitReady(dataDirectory: string, signal: AbortSignal): Promise<vo
   }
 }
 
-async function failStart(logFile: string, how: string): Promise<never> {
-  const fatal = await lastComplaint(logFile)
-  const taken = fatal.includes('Address already in use')
+// Never the fault of the spec for certain: a server killed a moment ago may still hold its lock or its memory.
+async function failStart(logFile: string, start: { readonly from: number; readonly how: string }): Promise<never> {
+  const complaint = await lastComplaint(logFile, start.from)
+  const taken = complaint.includes('Address already in use')
   throw new ExternalError({
-    class: taken ? 'conflict' : 'user',
+    class: 'transient',
     reason: taken ? 'PortTaken' : 'StartFailed',
     message: taken
       ? 'The port is in use by another program; set another spec.forProvider.port, or free it.'
-      : `The server did not start: ${how}. ${fatal}`,
+      : `The server did not start: ${start.how}. ${complaint}`,
   })
 }
 
-async function lastComplaint(logFile: string): Promise<string> {
-  const text = await readFile(logFile, 'utf8').catch(() => '')
+/** What this start wrote, without the time and process in front. */
+async function lastComplaint(logFile: string, from: number): Promise<string> {
+  const text = (await readFile(logFile)).subarray(from).toString()
   const lines = text
     .slice(-LOG_TAIL_BYTES)
     .split('\n')
-    .filter((line) => /\b(FATAL|LOG:\s+could not bind|ERROR)\b/.test(line))
-  return lines.slice(-2).join(' ')
+    .filter((line) => /\b(FATAL|LOG:\s+(could not bind|invalid value|syntax error|unrecognized)|ERROR)\b/.test(line))
+    .map((line) => line.replace(/^.*?\b(FATAL|LOG|ERROR):\s+/, ''))
+  return lines.slice(-3).join('; ')
 }
 
 async function pidFile(dataDirectory: string): Promise<readonly string[] | undefined> {
