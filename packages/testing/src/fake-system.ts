@@ -258,7 +258,9 @@ export class FakeSystem {
   async #request<T>(call: FakeCall, verb: 'read' | 'create' | 'update' | 'delete', execute: () => T): Promise<T> {
     const { faults } = this
     const fences = this.#fencesOf(call.attempt)
-    await this.#latency(call.signal)
+    call.signal.throwIfAborted()
+    // What is on its way arrives, whether or not the caller still waits for it.
+    await this.#latency(undefined)
     this.#admit(call, verb)
     const isMutation = verb !== 'read'
     const run = () => {
@@ -364,7 +366,7 @@ export class FakeSystem {
     return this.#nature[kind] ?? PROMPT
   }
 
-  async #latency(signal: AbortSignal): Promise<void> {
+  async #latency(signal: AbortSignal | undefined): Promise<void> {
     await sleep(this.#clock, this.#random.next() * this.faults.maxLatencyMs, signal)
   }
 

@@ -28,6 +28,8 @@ import {
  */
 export interface Mutant {
   readonly name: string
+  /** The world in which it must be found. */
+  readonly world: 'store' | 'managed'
   readonly disk?: (disk: Disk) => Disk
   /** Once per process; what the bug remembers over crashes lives in `memory`. */
   readonly store?: (store: Store, memory: MutantMemory) => Promise<Store>
@@ -52,17 +54,21 @@ export function newMutantMemory(): MutantMemory {
 
 /** Every mutant, by name. One line each. */
 export const mutants: readonly Mutant[] = [
-  { name: 'acknowledge-before-sync', disk: withoutSync },
-  { name: 'revision-beside-transaction', store: withRevisionBeside },
-  { name: 'watch-resumes-at-revision', store: async (store) => withEarlyResume(store) },
-  { name: 'compaction-drops-delete', store: async (store, memory) => withDroppedDeletes(store, memory) },
-  { name: 'bookmark-ahead', cache: withEarlyBookmarks },
-  { name: 'create-without-intent', client: withoutIntent },
-  { name: 'token-per-attempt', provider: withFreshTokens },
-  { name: 'no-waiting-after-create', provider: withoutWaiting },
-  { name: 'error-is-absence', provider: withErrorsAsAbsence },
-  { name: 'finalizer-after-create', client: withLateFinalizer },
-  { name: 'no-licence-check', provider: withoutLicence },
+  { name: 'acknowledge-before-sync', world: 'store', disk: withoutSync },
+  { name: 'revision-beside-transaction', world: 'store', store: withRevisionBeside },
+  { name: 'watch-resumes-at-revision', world: 'store', store: async (store) => withEarlyResume(store) },
+  {
+    name: 'compaction-drops-delete',
+    world: 'store',
+    store: async (store, memory) => withDroppedDeletes(store, memory),
+  },
+  { name: 'bookmark-ahead', world: 'store', cache: withEarlyBookmarks },
+  { name: 'create-without-intent', world: 'managed', client: withoutIntent },
+  { name: 'token-per-attempt', world: 'managed', provider: withFreshTokens },
+  { name: 'no-waiting-after-create', world: 'managed', provider: withoutWaiting },
+  { name: 'error-is-absence', world: 'managed', provider: withErrorsAsAbsence },
+  { name: 'finalizer-after-create', world: 'managed', client: withLateFinalizer },
+  { name: 'no-licence-check', world: 'managed', provider: withoutLicence },
 ]
 
 function withoutSync(disk: Disk): Disk {

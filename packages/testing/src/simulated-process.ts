@@ -43,6 +43,10 @@ export class SimulatedProcess {
     return this.#death.signal
   }
 
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
   kill(): void {
     this.#deferred.length = 0
     this.#death.abort(new ProcessDiedError('The process died.'))

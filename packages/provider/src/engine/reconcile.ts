@@ -8,6 +8,7 @@ import { guard } from '../guard.ts'
 import type { KindContext, Observation, OwnershipMark } from '../kind.ts'
 import { allows, annotations, FINALIZER, IN_USE_FINALIZER } from '../managed.ts'
 import { act, forget } from './act.ts'
+import { isKindEnding } from './definition.ts'
 import { pruneSettling, timedCall } from './effects.ts'
 import { prepare } from './prepare.ts'
 import { terminatingDependents } from './references.ts'
@@ -38,6 +39,9 @@ export async function reconcileManaged(session: Session, priority: 'change' | 'r
     return done
   }
   if (session.deleting && hasNothingOutside(session)) return await forget(session, undefined)
+  // Settling may send the open request again; nothing is made for an object that goes with its kind.
+  if (session.deleting && session.status.attempt !== undefined && (await isKindEnding(session)))
+    return await forget(session, undefined)
   const work = await prepare(session, priority)
   if (!('context' in work)) return work
   for (let effects = 0; effects < MAX_EFFECTS; effects += 1) {

@@ -18,8 +18,8 @@ export const SYSTEM_NAMESPACE = 'orrery-system'
 /** Longer than the usual lease: renewals are most of what a quiet world does. */
 const ELECTION = { namespace: SYSTEM_NAMESPACE, name: 'manager', leaseMs: 30_000, renewMs: 20_000, retryMs: 5_000 }
 const RESTART_MS = 1_000
-/** In the body of a status that records an attempt. */
-const ATTEMPT = '"attempt":{'
+/** In the body of a status that records an attempt to create. */
+const ATTEMPT = '"effect":"create"'
 
 /** The hub as a process on a disk: it crashes, and comes back with what was synced. */
 export class HubProcess {
@@ -163,7 +163,7 @@ export class ManagerProcess {
 
   async pause(forMs: number): Promise<void> {
     const process = this.#process
-    if (process === undefined) return
+    if (process === undefined || process.isPaused) return
     process.pause()
     await this.#parts.simulation.sleep(forMs)
     process.resume()

@@ -27,12 +27,14 @@ export interface Happened {
   readonly foreign: Map<FakeThing, string>
   /** Hand edits, removals and edits of specs: each may cause a mutation. */
   disturbances: number
+  /** How often a manager was asleep with its work half done. */
+  sleeps: number
 }
 
 /** The people around a world: they create, edit and delete objects, make mistakes, and touch the system by hand. */
 export class ManagedUsers {
   readonly kinds: ReadonlyMap<string, ManagedKind>
-  readonly happened: Happened = { kindDeletedAtMono: new Map(), foreign: new Map(), disturbances: 0 }
+  readonly happened: Happened = { kindDeletedAtMono: new Map(), foreign: new Map(), disturbances: 0, sleeps: 0 }
   readonly #simulation: Simulation
   readonly #system: FakeSystem
   readonly #client: Client
@@ -257,6 +259,18 @@ export class ManagedUsers {
   }
 }
 
-const WORKED = ['Topic', 'Bucket', 'Volume', 'Address', 'Table', 'Ticket', 'Cluster', 'Login'] as const
+/** Kinds whose safety rests on waiting and fencing come twice. */
+const WORKED = [
+  'Topic',
+  'Bucket',
+  'Volume',
+  'Address',
+  'Address',
+  'Table',
+  'Table',
+  'Ticket',
+  'Cluster',
+  'Login',
+] as const
 
 const keyOf = ({ metadata }: ManagedObject) => ({ namespace: metadata.namespace ?? '', name: metadata.name })

@@ -34,8 +34,8 @@ export const managedWorld: World = {
 }
 
 /** Longer than a lease, an attempt and everything that settling it waits for. */
-const MAX_PAUSE_MS = 150_000
-const SAFETY_MS = 240_000
+const MAX_PAUSE_MS = 120_000
+const SAFETY_MS = 300_000
 const CONVERGE_MS = 30 * 60_000
 const QUIET_MS = 10 * 60_000
 
@@ -63,8 +63,6 @@ async function runManagedWorld(simulation: Simulation): Promise<void> {
     cut: simulation.drawFault('cut', 0.02),
     maxLateMs: 3_000,
   })
-  const parts: ManagedParts = { simulation, hub, network, system, onAttempt: pauseAtAttempts(simulation) }
-  const managers = [new ManagerProcess('one', parts), new ManagerProcess('two', parts)]
   const client = createClient({
     transport: hub.handle,
     clock: simulation.clock,
@@ -72,6 +70,9 @@ async function runManagedWorld(simulation: Simulation): Promise<void> {
     userAgent: 'people',
   })
   const users = new ManagedUsers({ simulation, system, client })
+  const onAttempt = pauseAtAttempts(simulation, users)
+  const parts: ManagedParts = { simulation, hub, network, system, onAttempt }
+  const managers = [new ManagerProcess('one', parts), new ManagerProcess('two', parts)]
   const running = managers.map((manager) => manager.run())
   for (const work of running) simulation.supervise(work)
   await simulation.sleep(5_000)
@@ -91,17 +92,32 @@ async function runManagedWorld(simulation: Simulation): Promise<void> {
   for (const manager of managers) manager.end()
 }
 
-/** The worst moment for a process to fall asleep: the licence to call is written, the call is not made. */
-function pauseAtAttempts(simulation: Simulation): ManagedParts['onAttempt'] {
-  const pauses = simulation.drawFault('pauseAtAttempt', 0.15)
+/**
+ * The worst moment for a process to fall asleep: the licence to call is written, the call is not made. It sleeps
+ * until the other one has taken over and settled the attempt; that one stays awake meanwhile.
+ */
+function pauseAtAttempts(simulation: Simulation, users: ManagedUsers): ManagedParts['onAttempt'] {
+  const pauses = simulation.drawFault('pauseAtAttempt', 0.5)
+  let isAsleep = false
   return (manager) => {
-    if (simulation.strikes(pauses)) simulation.supervise(pauseLeader(simulation, manager))
+    if (isAsleep || !simulation.strikes(pauses)) return
+    isAsleep = true
+    const slept = pauseLeader(simulation, { manager, users, forMs: simulation.random.integer(40_000, MAX_PAUSE_MS) })
+    simulation.supervise(
+      slept.then(() => {
+        isAsleep = false
+      }),
+    )
   }
 }
 
-async function pauseLeader(simulation: Simulation, manager: ManagerProcess): Promise<void> {
+async function pauseLeader(
+  simulation: Simulation,
+  { manager, users, forMs }: { readonly manager: ManagerProcess; readonly users: ManagedUsers; readonly forMs: number },
+): Promise<void> {
+  users.happened.sleeps++
   const wasLeading = manager.isLeading
-  await manager.pause(simulation.random.next() * MAX_PAUSE_MS)
+  await manager.pause(forMs)
   if (wasLeading && !manager.isLeading) simulation.sometimes('leader paused over its lease')
 }
 
@@ -116,7 +132,7 @@ async function disturbAll(simulation: Simulation, world: Disturbed): Promise<voi
   const work = [
     world.users.disturb(simulation.draw('workEveryMs', 500, 6_000)),
     crashHub(simulation, world.hub),
-    disturbManagers(simulation, world.managers),
+    disturbManagers(simulation, world),
     disturbSystem(simulation, world.system),
   ]
   for (const each of work) simulation.supervise(each)
@@ -131,7 +147,7 @@ async function crashHub(simulation: Simulation, hub: HubProcess): Promise<void> 
   }
 }
 
-async function disturbManagers(simulation: Simulation, managers: readonly ManagerProcess[]): Promise<void> {
+async function disturbManagers(simulation: Simulation, { managers, users }: Disturbed): Promise<void> {
   const crashes = simulation.drawFault('managerCrash', 0.6)
   const pauses = simulation.drawFault('managerPause', 0.6)
   while (simulation.phase === 'safety') {
@@ -141,7 +157,7 @@ async function disturbManagers(simulation: Simulation, managers: readonly Manage
         simulation.sometimes('manager crash')
         manager.kill()
       } else if (simulation.strikes(pauses)) {
-        await pauseLeader(simulation, manager)
+        await pauseLeader(simulation, { manager, users, forMs: simulation.random.next() * MAX_PAUSE_MS })
       }
     }
   }
