@@ -28,6 +28,8 @@ const MAX_OTHER_CONNECTIONS = 2
 const IDLE_MS = 5_000
 /** An idle session of ours must not stand in the way of a DBA who renames, drops or copies a database. */
 const OTHER_IDLE_MS = 100
+/** Two seconds; what has not let go of a session by then is asked again by the next reconcile. */
+const MAX_FENCE_LOOKS = 40
 /** Application name of sessions that carry an effect; the fence ends them by it. */
 const ATTEMPT_PREFIX = 'orrery:'
 
@@ -104,22 +106,23 @@ export class PostgresClient {
       { values: [name], signal },
     )
     if (rows.length === 0) return
-    // Since version 14 the function can wait; older servers are asked again by the next reconcile.
     await this.query(
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND pid <> pg_backend_pid()',
       { values: [name], signal },
     )
-    const left = await this.query(
-      `SELECT count(*)::int AS left FROM pg_stat_activity, LATERAL (SELECT pg_sleep(0.05)) AS pause WHERE application_name = $1 AND pid <> pg_backend_pid()`,
-      { values: [name], signal },
-    )
-    if (left[0]?.['left'] !== 0) {
-      throw new ExternalError({
-        class: 'transient',
-        reason: 'Settling',
-        message: 'A session that ran an earlier statement is still ending.',
+    for (let looks = 0; looks < MAX_FENCE_LOOKS; looks += 1) {
+      const left = await this.query('SELECT FROM pg_stat_activity WHERE application_name = $1', {
+        values: [name],
+        signal,
       })
+      if (left.length === 0) return
+      await this.query('SELECT pg_sleep(0.05)', { signal })
     }
+    throw new ExternalError({
+      class: 'transient',
+      reason: 'Settling',
+      message: 'A session that ran an earlier statement is still ending; it is looked for again.',
+    })
   }
 
   /** Logs in as a client would, with somebody's own credentials. Throws `ExternalError`. */
@@ -185,6 +188,8 @@ export class PostgresClient {
       idleTimeoutMillis: administrative ? IDLE_MS : OTHER_IDLE_MS,
     })
     pool.on('error', ignoreLateError)
+    // The pool listens to idle connections only; one that breaks while it is in use would end the process.
+    pool.on('connect', (connection) => connection.on('error', ignoreLateError))
     // Only databases in use have a pool; there may be thousands of them.
     pool.on('remove', () => {
       if (!administrative && pool.totalCount === 0 && pool.waitingCount === 0 && this.#pools.get(database) === pool) {
