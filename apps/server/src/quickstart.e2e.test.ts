@@ -231,7 +231,8 @@ test('the same manager and example work on a real Kubernetes', async (context) =
   const hub = await hubOf(client)
   await eventually(async () => {
     const { resources } = await discover(client)
-    assert.ok(resources.some(({ kind }) => kind === 'Extension'))
+    const served = new Set(resources.map(({ kind }) => kind))
+    for (const kind of ['Instance', 'ProviderConfig', 'Role', 'Database', 'Grant']) assert.ok(served.has(kind), kind)
   })
   const { resources } = await discover(client)
   for (const document of parseYamlDocuments(readFileSync(EXAMPLE, 'utf8'))) {

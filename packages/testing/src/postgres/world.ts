@@ -98,8 +98,11 @@ export function isSettled(object: ManagedObject): boolean {
 }
 
 /** Repeats an assertion until it holds; fails with what it last said. */
-export async function eventually(assertion: () => Promise<void>): Promise<void> {
-  const deadline = Date.now() + DEADLINE_MS
+export async function eventually(
+  assertion: () => Promise<void>,
+  { withinMs = DEADLINE_MS }: { readonly withinMs?: number } = {},
+): Promise<void> {
+  const deadline = Date.now() + withinMs
   for (;;) {
     try {
       await assertion()
