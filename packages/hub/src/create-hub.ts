@@ -41,6 +41,7 @@ export function createHub(options: HubOptions): Promise<Hub> {
 export async function createHubOf(kinds: Kinds, options: HubOptions): Promise<Hub> {
   const { store, clock, random, log } = options
   const closing = new AbortController()
+  const listeners = new Set<() => void>()
   let catalogue: Catalogue = createCatalogue(kinds.builtins, [])
   const customResources = new CustomResources({
     define: kinds.defineCustom,
@@ -48,7 +49,9 @@ export async function createHubOf(kinds: Kinds, options: HubOptions): Promise<Hu
     onChange: () => {
       catalogue = createCatalogue(kinds.builtins, customResources.served())
       keeper?.wake()
+      for (const listener of listeners) listener()
     },
+    onFields: (prefix) => cache.reindex(prefix),
   })
   const indexOf = createIndexer(kinds.builtins, customResources)
   const cache = await createWatchCache(store, { indexOf, clock, random })
@@ -66,6 +69,10 @@ export async function createHubOf(kinds: Kinds, options: HubOptions): Promise<Hu
     strategies,
     closing: closing.signal,
     catalogue: () => catalogue,
+    onCatalogueChange: (listener) => {
+      listeners.add(listener)
+      return { [Symbol.dispose]: () => void listeners.delete(listener) }
+    },
     settleReads: options.sharedStore === true ? () => catchUp(options, cache) : () => Promise.resolve(),
   }
   let keeper: CrdKeeper | undefined

@@ -98,6 +98,8 @@ export interface WatchCache extends AsyncDisposable {
   watch(request: CacheWatchRequest): AsyncIterable<readonly WatchFrame[]>
   /** Writes to the store and resolves once the cache shows the result. */
   write(request: WriteRequest): Promise<WriteOutcome>
+  /** Reads the index records of a resource again, because `indexOf` now sees other fields in them. Synchronous. */
+  reindex(prefix: string): void
   /** Calls back synchronously after each applied batch, for registries that index objects (CRDs, namespaces). */
   observe(prefix: string, listener: (frames: readonly WatchFrame[]) => void): Disposable
 }

@@ -10,16 +10,16 @@ export class CachedVersion implements CachedObject {
   readonly revision: Revision
   readonly createRevision: Revision
   readonly bytes: Uint8Array
-  readonly index: IndexRecord
   readonly unreadable: string | undefined
   readonly #point: InsertionPoint | undefined
   readonly #insertedBytes: number
+  #index: IndexRecord
 
   private constructor(parts: VersionParts) {
     this.key = parts.key
     this.revision = parts.revision
     this.createRevision = parts.createRevision
-    this.index = parts.index
+    this.#index = parts.index
     this.unreadable = parts.unreadable
     this.#point = parts.point
     this.bytes = spliceRevision(parts.stored, parts.point, parts.revision)
@@ -37,6 +37,15 @@ export class CachedVersion implements CachedObject {
       point: isReadable ? findInsertionPoint(value) : undefined,
       unreadable,
     })
+  }
+
+  get index(): IndexRecord {
+    return this.#index
+  }
+
+  /** Reads the index record again, after what it holds of an object has changed. */
+  reindex(indexOf: IndexOf): void {
+    if (this.unreadable === undefined) this.#index = indexOf(this.key, this.stored)
   }
 
   get stored(): Uint8Array {

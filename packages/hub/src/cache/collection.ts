@@ -1,7 +1,7 @@
 import { OrderedMap, type OrderedSnapshot } from '../store/ordered-map.ts'
 import type { Revision } from '../store/store.ts'
 import type { CacheListRequest, CacheListResult, WatchCacheLimits } from './cache.ts'
-import { type CachedVersion, CacheEvent } from './cached-object.ts'
+import { type CachedVersion, CacheEvent, type IndexOf } from './cached-object.ts'
 import { EventWindow } from './event-window.ts'
 import { compileMatch, hasSelectors, keyRange } from './match.ts'
 import { WatcherGroups } from './watcher-groups.ts'
@@ -42,6 +42,11 @@ export class Collection {
   /** For the first load: no event, no watcher. */
   load(version: CachedVersion): void {
     this.#objects.set(version.key, version)
+  }
+
+  /** Reads all index records again. */
+  reindex(indexOf: IndexOf): void {
+    for (const [, version] of this.#objects.entries('')) version.reindex(indexOf)
   }
 
   /** Applies a change; its frames wait for `watchers.flush()`. */

@@ -136,6 +136,10 @@ class StoreCache implements WatchCache {
     return outcome
   }
 
+  reindex(prefix: string): void {
+    this.#collection(prefix).reindex(this.#options.indexOf)
+  }
+
   observe(prefix: string, listener: (frames: readonly WatchFrame[]) => void): Disposable {
     this.#assertRunning()
     const observer: Observer = { prefix, listener }

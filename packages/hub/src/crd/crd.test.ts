@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { JsonObject } from '@orrery/api'
 import { objectAt, objectsAt, textAt, textsAt } from '../registry/json-access.ts'
-import { createTestHub, type TestHub } from '../testdata/test-hub.ts'
+import { openMemoryStore } from '../store/memory-store.ts'
+import { createTestHub, random, type TestHub } from '../testdata/test-hub.ts'
 
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const meta = (object: JsonObject) => objectAt(object, 'metadata')
@@ -173,6 +174,40 @@ suite('a definition', () => {
     const shown = await hub.get(`${path('shapes')}/a`)
     assert.deepEqual(shown.body['spec'], { size: 1, name: 'x', colour: 'blue' })
     assert.equal(meta(shown.body)['resourceVersion'], meta(old.body)['resourceVersion'])
+  })
+
+  test('that gets selectable fields finds the objects that are there, also after a restart', async () => {
+    const store = await openMemoryStore({ random })
+    await using _store = store
+    const coloured = (more: JsonObject) => crd('paints', { properties: { colour: { type: 'string' } }, version: more })
+    const red = `${path('paints')}?fieldSelector=spec.colour%3Dred`
+    {
+      await using first = await createTestHub({ store })
+      await first.post(crds, coloured({}))
+      for (const colour of ['red', 'blue'])
+        await first.post(path('paints'), object('Paint', colour, { spec: { colour } }))
+      assert.equal((await first.get(red)).status, 400)
+      const { body } = await first.get(`${crds}/paints.example.com`)
+      const next = {
+        ...coloured({ selectableFields: [{ jsonPath: '.spec.colour' }] }),
+        metadata: body['metadata'] ?? null,
+      }
+      assert.equal((await first.put(`${crds}/paints.example.com`, next)).status, 200)
+      assert.equal(objectsAt((await first.get(red)).body, 'items').length, 1)
+    }
+    await using second = await createTestHub({ store })
+    assert.equal(objectsAt((await second.get(red)).body, 'items').length, 1)
+  })
+
+  test('that goes ends its watches after their last event', async () => {
+    await hub.post(crds, crd('leavings'))
+    await hub.post(path('leavings'), object('Leaving', 'a'))
+    const events = hub.watch(`${path('leavings')}?watch=1`)
+    await hub.delete(`${crds}/leavings.example.com`)
+    assert.deepEqual(
+      (await events).map((event) => event['type']),
+      ['ADDED', 'DELETED'],
+    )
   })
 
   test('goes last: first its objects, through their finalizers', async () => {

@@ -35,11 +35,20 @@ export class CustomResources {
   readonly #define: CustomDefinition
   readonly #log: Logger
   readonly #onChange: () => void
+  readonly #onFields: (prefix: string) => void
 
-  constructor(options: { readonly define: CustomDefinition; readonly log: Logger; readonly onChange: () => void }) {
+  constructor(options: {
+    readonly define: CustomDefinition
+    readonly log: Logger
+    /** What is served has changed. */
+    readonly onChange: () => void
+    /** Objects under this prefix have other selectable fields than before. */
+    readonly onFields: (prefix: string) => void
+  }) {
     this.#define = options.define
     this.#log = options.log
     this.#onChange = options.onChange
+    this.#onFields = options.onFields
   }
 
   all(): Iterable<KnownCrd> {
@@ -69,7 +78,10 @@ export class CustomResources {
     const { name } = cached.index
     try {
       const object = parseStored(cached.stored)
-      this.#crds.set(name, this.#known(name, object, cached.revision))
+      const fields = fieldsOf(this.#crds.get(name))
+      const known = this.#known(name, object, cached.revision)
+      this.#crds.set(name, known)
+      if (known.storage !== undefined && fieldsOf(known) !== fields) this.#onFields(known.storage.prefix)
     } catch (error) {
       this.#crds.delete(name)
       this.#log.error({ error, crd: name }, 'a CustomResourceDefinition cannot be served; correct or delete it')
@@ -107,6 +119,9 @@ export class CustomResources {
     return { name, object, revision, storage, served }
   }
 }
+
+/** The selectable fields of what is stored, as one text to compare. */
+const fieldsOf = (crd: KnownCrd | undefined): string => crd?.storage?.definition.selectableFields.join('\n') ?? ''
 
 function storageShape(definition: ResourceDefinition): ServedResource['storage'] {
   let compiled: StructuralSchema | undefined

@@ -22,6 +22,8 @@ export interface HubCore {
   /** Aborts when the hub shuts down: watches end, so that their clients go elsewhere. */
   readonly closing: AbortSignal
   catalogue(): Catalogue
+  /** Calls back after each change of what is served. */
+  onCatalogueChange(listener: () => void): Disposable
   /** Waits until reads see everything that any writer to the store was told to be done. */
   settleReads(): Promise<void>
 }

@@ -11,7 +11,7 @@ interface StoredDefinitions {
 
 /**
  * Reads the index record out of stored bytes. Selectable fields of custom resources are those of the CRD
- * at the time; after a change of them objects are indexed anew when they are written.
+ * at the time; after a change of them, and once the CRDs are known at start, the cache reads the records again.
  */
 export function createIndexer(
   builtins: readonly ResourceDefinition[],

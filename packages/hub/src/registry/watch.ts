@@ -4,6 +4,7 @@ import { watchLine } from '../cache/watch-line.ts'
 import { expired, internal } from '../http/errors.ts'
 import type { AnswerForm } from '../http/negotiate.ts'
 import { revision, StoreError } from '../store/store.ts'
+import { findResource } from './catalogue.ts'
 import type { HubCore, RegistryRequest } from './core.ts'
 import { objectAt } from './json-access.ts'
 import type { ListOptions } from './list-options.ts'
@@ -17,6 +18,8 @@ import { type IncludeObject, jsonBytes, partialObject, tableBookmark, tableOf } 
 const minWatchSeconds = 1800
 /** How often a running watch is authorized again, so that a revoked right ends it. */
 const reauthorizeMs = 60_000
+/** How long a watch of a resource that is served no more may still send its last events. */
+const goneMs = 1000
 
 export interface WatchInput {
   readonly options: ListOptions
@@ -38,7 +41,11 @@ export async function* watchObjects(
     if (source.aborted) stop()
     source.addEventListener('abort', stop, { once: true })
   }
-  const timers = [core.clock.schedule(timeoutSeconds * 1000, stop), watchRights(core, request, stop)]
+  const timers = [
+    core.clock.schedule(timeoutSeconds * 1000, stop),
+    watchRights(core, request, stop),
+    watchDefinition(core, request, stop),
+  ]
   try {
     const encode = encoderOf(core, request.resource, input)
     const start = await startOf(core, input.options)
@@ -80,6 +87,20 @@ function watchRights(core: HubCore, request: RegistryRequest, stop: () => void):
   timer[Symbol.dispose]()
   schedule()
   return { [Symbol.dispose]: () => timer[Symbol.dispose]() }
+}
+
+/** Stops the watch soon after its resource has gone. */
+function watchDefinition(core: HubCore, request: RegistryRequest, stop: () => void): Disposable {
+  let timer: Disposable | undefined
+  const changes = core.onCatalogueChange(() => {
+    if (findResource(core.catalogue(), request.target) === undefined) timer ??= core.clock.schedule(goneMs, stop)
+  })
+  return {
+    [Symbol.dispose]: () => {
+      changes[Symbol.dispose]()
+      timer?.[Symbol.dispose]()
+    },
+  }
 }
 
 async function startOf(core: HubCore, options: ListOptions): Promise<CacheWatchRequest['start']> {
