@@ -62,13 +62,18 @@ export function normalizePrivileges(type: ObjectType, privileges: readonly strin
   return [...new Set(spelled)].toSorted()
 }
 
-/** The external name: role and thing, unique in the server. */
+/** The external name: role and thing. Different targets have different names; the last `@` ends the role. */
 export function grantName(target: GrantTarget): string {
   const { objectType, schema, objects, owner } = target
-  const parts = [target.database, objectType, schema, owner, objects?.toSorted().join(',')].filter(
-    (part) => part !== undefined,
-  )
-  return `${target.role}@${parts.map((part) => part.replaceAll(/[/:@]/g, encodeURIComponent)).join('/')}`
+  const plain = (part: string) => part.replaceAll(/[/:@,=%]/g, encodeURIComponent)
+  const parts = [
+    plain(target.database),
+    objectType,
+    ...(schema === undefined ? [] : [plain(schema)]),
+    ...(owner === undefined ? [] : [`owner=${plain(owner)}`]),
+    ...(objects === undefined ? [] : [objects.toSorted().map(plain).join(',')]),
+  ]
+  return `${target.role}@${parts.join('/')}`
 }
 
 export function grantStatements(
