@@ -92,13 +92,6 @@ export function cloneObject(value: JsonObject): MutableJsonObject {
   return copy
 }
 
-/** A copy of one level; the members are shared. Keeps an own `__proto__` key as data. */
-export function copyObject(value: JsonObject): MutableJsonObject {
-  const copy: MutableJsonObject = {}
-  for (const key of Object.keys(value)) setKey(copy, key, value[key])
-  return copy
-}
-
 /** Structural equality of JSON values. `1` and `1n` are equal, key order does not matter, `undefined` members are absent. */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
