@@ -14,6 +14,11 @@ export async function prepare(session: Session, priority: 'change' | 'resync'): 
   const { world, entry, object } = session
   const references = resolveReferences(world, entry, object)
   if (Object.keys(references.resolved).length > 0) session.set({ references: references.resolved })
+  const { external, attempt } = session.status
+  // Nothing is outside yet, and neither its name nor its place is known before the references are.
+  if (references.waiting !== undefined && external === undefined && attempt === undefined && !session.deleting) {
+    return await reportWait(session, { reason: 'Waiting', message: references.waiting })
+  }
   try {
     session.desired = normalized(session, references)
   } catch (error) {
