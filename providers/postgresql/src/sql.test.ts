@@ -30,7 +30,7 @@ for (const { text, want } of [
   test(`literal: ${text}`, () => assert.equal(literal(text), want))
 }
 
-const mark = fc.record({ hub: fc.uuid(), uid: fc.uuid() })
+const mark = fc.record({ hub: fc.uuid(), uid: fc.uuid() }, { noNullPrototype: true })
 const comment = fc.string().filter((text) => text.trimEnd() === text)
 
 test('a mark is found again behind any comment, and replaced by a later one', () => {
