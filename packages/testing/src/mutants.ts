@@ -120,6 +120,7 @@ function withEarlyBookmarks(cache: WatchCache): WatchCache {
     list: (request) => cache.list(request),
     write: (request) => cache.write(request),
     observe: (prefix, listener) => cache.observe(prefix, listener),
+    reindex: (prefix) => cache.reindex(prefix),
     [Symbol.asyncDispose]: async () => cache[Symbol.asyncDispose](),
     async *watch(request) {
       for await (const batch of cache.watch(request)) {

@@ -97,17 +97,17 @@ async function runManagedWorld(simulation: Simulation): Promise<void> {
  * until the other one has taken over and settled the attempt; that one stays awake meanwhile.
  */
 function pauseAtAttempts(simulation: Simulation, users: ManagedUsers): ManagedParts['onAttempt'] {
-  const pauses = simulation.drawFault('pauseAtAttempt', 0.5)
+  const pauses = simulation.draw('pauseAtAttemptPercent', 0, 40) / 100
   let isAsleep = false
   return (manager) => {
     if (isAsleep || !simulation.strikes(pauses)) return
     isAsleep = true
-    const slept = pauseLeader(simulation, { manager, users, forMs: simulation.random.integer(40_000, MAX_PAUSE_MS) })
-    simulation.supervise(
-      slept.then(() => {
-        isAsleep = false
-      }),
-    )
+    const forMs = simulation.random.integer(40_000, MAX_PAUSE_MS)
+    const sleep = async () => {
+      await pauseLeader(simulation, { manager, users, forMs })
+      isAsleep = false
+    }
+    simulation.supervise(sleep())
   }
 }
 
