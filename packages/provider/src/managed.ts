@@ -179,3 +179,8 @@ export function specSchema(forProvider: JsonSchema, options: { readonly provider
 export function allows(spec: ManagedSpec, policy: 'Create' | 'Update' | 'Delete'): boolean {
   return spec.managementPolicies.includes('*') || spec.managementPolicies.includes(policy)
 }
+
+/** Whether the policies of an object allow no effect at all. */
+export function isObserveOnly(spec: ManagedSpec): boolean {
+  return !allows(spec, 'Create') && !allows(spec, 'Update') && !allows(spec, 'Delete')
+}

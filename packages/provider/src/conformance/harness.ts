@@ -100,4 +100,6 @@ export interface KindCase {
   readonly driftable: readonly string[]
   /** Found by external name: what exists can be refused, adopted, observed. Kinds whose id the system chooses are not. */
   readonly isImportable: boolean
+  /** The external name that an object of this name has by default. Default: the same. */
+  externalName?(name: string): string
 }

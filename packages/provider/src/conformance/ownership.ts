@@ -64,8 +64,8 @@ export const ownershipRules: readonly Rule[] = [
     skip: importable,
     run: async (stage) => {
       await using life = await startLife(stage.world)
-      const shared = { annotations: { [annotations.externalName]: `${stage.prefix}-shared` } }
       const [first, second] = [subjectOf(stage, 'a'), subjectOf(stage, 'b')]
+      const shared = { annotations: { [annotations.externalName]: first.defaultExternalName } }
       await first.create(shared)
       await first.untilReady()
       await second.create(shared)
@@ -87,7 +87,7 @@ export const ownershipRules: readonly Rule[] = [
 async function existing(stage: Stage) {
   const subject = subjectOf(stage)
   const { namespace, name } = subject.key
-  const place = { namespace, name, kind: stage.kindCase.kind, externalName: name }
+  const place = { namespace, name, kind: stage.kindCase.kind, externalName: subject.defaultExternalName }
   await stage.world.outside.make(place)
   return { subject, place }
 }

@@ -34,6 +34,10 @@ export class Subject {
     return { namespace: this.world.namespace, name: this.name }
   }
 
+  get defaultExternalName(): string {
+    return this.#case.externalName?.(this.name) ?? this.name
+  }
+
   async create(
     options: { readonly spec?: JsonObject; readonly annotations?: Readonly<Record<string, string>> } = {},
   ): Promise<void> {
@@ -61,7 +65,7 @@ export class Subject {
 
   async target(): Promise<Target> {
     const { metadata } = await this.get()
-    const externalName = metadata.annotations?.[annotations.externalName] ?? this.name
+    const externalName = metadata.annotations?.[annotations.externalName] ?? this.defaultExternalName
     return { ...this.key, kind: this.kind.kind, uid: metadata.uid ?? '', externalName }
   }
 

@@ -3,6 +3,7 @@ import type { Random, Secret } from '@orrery/api'
 import { isAlreadyExists, secrets } from '@orrery/api'
 import type { CredentialDefinition } from '../kind.ts'
 import type { ManagedObject } from '../managed.ts'
+import { isObserveOnly } from '../managed.ts'
 import type { EngineWorld, KindEntry } from './registry.ts'
 import type { Session } from './session.ts'
 import { FIELD_MANAGER } from './session.ts'
@@ -98,7 +99,8 @@ async function generated(session: Session, wanted: Generation): Promise<string |
   const rotation = definition.rotateOn?.(wanted.desired) ?? ''
   const stored = current?.data?.[definition.key]
   if (stored !== undefined && decode(current?.data?.[rotationKey(name)] ?? '') === rotation) return decode(stored)
-  if (session.deleting) return stored === undefined ? undefined : decode(stored)
+  // Nobody makes up a secret for what is only looked at, or is going: it could not come into effect.
+  if (session.deleting || isObserveOnly(object.spec)) return stored === undefined ? undefined : decode(stored)
   const value = randomText(world.random, definition.generate.length)
   const data = { ...current?.data, [definition.key]: encode(value), [rotationKey(name)]: encode(rotation) }
   await storeGenerated(session, { secretName, current, data })

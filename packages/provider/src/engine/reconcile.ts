@@ -6,7 +6,7 @@ import type { Difference } from '../difference.ts'
 import { differences, REDACTED } from '../difference.ts'
 import { guard } from '../guard.ts'
 import type { KindContext, Observation, OwnershipMark } from '../kind.ts'
-import { allows, annotations, FINALIZER, IN_USE_FINALIZER } from '../managed.ts'
+import { allows, annotations, FINALIZER, IN_USE_FINALIZER, isObserveOnly } from '../managed.ts'
 import { act, forget } from './act.ts'
 import { isKindEnding } from './definition.ts'
 import { pruneSettling, timedCall } from './effects.ts'
@@ -172,7 +172,7 @@ function desiredOf(session: Session) {
   return {
     deleting: session.deleting,
     adopt: metadata.annotations?.[annotations.adopt] === 'true',
-    observeOnly: !allows(spec, 'Create') && !allows(spec, 'Update') && !allows(spec, 'Delete'),
+    observeOnly: isObserveOnly(spec),
     mayDelete: allows(spec, 'Delete'),
     lossPolicy: spec.lossPolicy ?? (session.entry.definition.dataBearing ? ('Report' as const) : ('Recreate' as const)),
   }

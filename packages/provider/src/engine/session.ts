@@ -1,5 +1,5 @@
 import type { Condition, ObjectKey } from '@orrery/api'
-import { equalJson, formatTime, isConflict, keyOf, setCondition } from '@orrery/api'
+import { equalJson, findCondition, formatTime, isConflict, keyOf, setCondition } from '@orrery/api'
 import type { ManagedObject, ManagedStatus } from '../managed.ts'
 import { annotations, FINALIZER } from '../managed.ts'
 import type { EngineWorld, KindEntry } from './registry.ts'
@@ -91,8 +91,11 @@ export class Session {
   }
 
   condition(type: 'Ready' | 'Synced' | 'UpToDate', status: Condition['status'], reason: string, message: string): void {
+    // Measured against what is stored: what changes and changes back within one reconcile has not changed.
+    const stored = findCondition(this.#object.status?.conditions, type)
+    const draft = this.#status.conditions ?? []
     const conditions = setCondition(
-      this.#status.conditions ?? [],
+      stored === undefined ? draft : draft.map((each) => (each.type === type ? stored : each)),
       { type, status, reason, message, observedGeneration: this.generation },
       formatTime(this.world.clock.now()),
     )

@@ -1,5 +1,6 @@
 /** `@orrery/testing/postgres`: real PostgreSQL servers for tests and benchmarks. Development only. */
 
+export { postgresHarness } from './conformance.ts'
 export type { ServerPrograms } from './programs.ts'
 export { serverPrograms } from './programs.ts'
 export type { PostgresServer, PostgresServerOptions } from './server.ts'
