@@ -1,7 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { ConfigMap } from '@orrery/api'
-import { configMaps, findCondition, isAlreadyExists, isConflict, isNotFound, labelSelectorOf } from '@orrery/api'
-import type { KindEntry } from './registry.ts'
+import {
+  configMaps,
+  findCondition,
+  formatKey,
+  isAlreadyExists,
+  isConflict,
+  isNotFound,
+  labelSelectorOf,
+  parseKey,
+} from '@orrery/api'
+import type { Informer } from '@orrery/client'
+import type { ControllerOptions } from '@orrery/runtime'
+import { done } from '@orrery/runtime'
+import type { EngineWorld, KindEntry } from './registry.ts'
 import type { Session } from './session.ts'
 import { FIELD_MANAGER } from './session.ts'
 
@@ -15,6 +27,8 @@ export type Claim = { readonly state: 'held' } | { readonly state: 'refused'; re
 const LABEL = 'orrery.dev/claim'
 /** Finds the claims of an object whose system is no longer known. */
 const OWNER_LABEL = 'orrery.dev/claim-owner'
+/** `<group>/<Kind>:<namespace>/<name>`: whose it is, readable without its data. */
+const OWNER_ANNOTATION = 'orrery.dev/claim-of'
 
 function claimName(entry: KindEntry, identity: string, externalName: string): string {
   const hash = createHash('sha256')
@@ -34,6 +48,7 @@ export async function acquireClaim(session: Session, identity: string): Promise<
       name,
       namespace: world.systemNamespace,
       labels: { [LABEL]: entry.kind.kind.toLowerCase(), [OWNER_LABEL]: object.metadata.uid ?? '' },
+      annotations: { [OWNER_ANNOTATION]: `${entry.id}:${formatKey(session.key)}` },
     },
     immutable: true,
     data: {
@@ -95,8 +110,35 @@ export async function releaseClaim(session: Session, identity: string | undefine
   if (existing !== undefined && existing.data?.['uid'] === uid) await removeClaim(session, existing)
 }
 
-async function removeClaim(session: Session, claim: ConfigMap): Promise<void> {
-  const { world, signal } = session
+/**
+ * Removes claims whose owner provably no longer exists. They are rare: a request to make one that was still on its
+ * way when its manager was killed, and arrived after the object had gone.
+ */
+export function claimController(world: EngineWorld, claims: Informer<ConfigMap>): ControllerOptions {
+  return {
+    name: 'claims',
+    for: configMaps,
+    metadataOnly: true,
+    concurrency: 4,
+    when: ({ current }) => current?.metadata.labels?.[LABEL] !== undefined,
+    reconcile: async ({ key, client, signal }) => {
+      const claim = claims.get(key)
+      if (claim === undefined || key.namespace !== world.systemNamespace) return done
+      const [id = '', owner = ''] = (claim.metadata.annotations?.[OWNER_ANNOTATION] ?? '').split(':')
+      const uid = claim.metadata.labels?.[OWNER_LABEL]
+      const kind = world.kinds.get(id)
+      // A kind that is not served here may have another manager; its objects are not known to be gone.
+      if (kind === undefined || uid === undefined || owner === '') return done
+      if (kind.informer.get(parseKey(owner))?.metadata.uid === uid) return done
+      const alive = await client.find(kind.kind, parseKey(owner), { signal })
+      if (alive?.metadata.uid !== uid) await removeClaim({ world, signal }, claim)
+      return done
+    },
+  }
+}
+
+async function removeClaim(by: Pick<Session, 'world' | 'signal'>, claim: ConfigMap): Promise<void> {
+  const { world, signal } = by
   const { name, uid } = claim.metadata
   try {
     await world.client.delete(

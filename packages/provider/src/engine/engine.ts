@@ -1,5 +1,5 @@
 import type { Clock, Kind, KubeObject, Logger, Random } from '@orrery/api'
-import { isTrue, secrets } from '@orrery/api'
+import { configMaps, isTrue, secrets } from '@orrery/api'
 import type { Client, Informer } from '@orrery/client'
 import type { Controller, ControllerOptions, Manager, Outcome, ReconcileContext } from '@orrery/runtime'
 import { done } from '@orrery/runtime'
@@ -9,6 +9,7 @@ import type { ProviderConfigObject } from '../kinds.ts'
 import { clusterProviderConfigKind, managedKind, providerConfigKind } from '../kinds.ts'
 import type { ManagedObject } from '../managed.ts'
 import type { ProviderDefinition } from '../provider.ts'
+import { claimController } from './claims.ts'
 import { configController } from './config-controller.ts'
 import { ConnectionPool } from './pool.ts'
 import type { ProtectionOptions, User } from './protection.ts'
@@ -89,6 +90,10 @@ export function createEngine(options: EngineOptions): Engine {
       for (const entry of entries) options.manager.add(managedController(world, entry, options))
       const protections = protectionsOf({ world, providers, kinds, added, first: providers.length === added.length })
       for (const protection of protections) options.manager.add(protection)
+      if (providers.length === added.length) {
+        const claims = options.manager.informers.informer(configMaps, {}, { metadataOnly: true })
+        options.manager.add(claimController(world, claims))
+      }
       for (const provider of added) {
         options.manager.add(definitionController(provider.definition, options))
         const own = { kind: provider.config, informer: provider.configs }
