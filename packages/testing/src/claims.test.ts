@@ -94,10 +94,10 @@ test('a claim without an owner is removed; that of a living object, of an unknow
     stop.abort()
     await running
   }
-  let over = false
+  const over = new AbortController()
   const work = run().finally(() => {
-    over = true
+    over.abort()
   })
-  while (!over) if (!(await clock.step())) await new Promise((resolve) => setImmediate(resolve))
+  while (!over.signal.aborted) if (!(await clock.step())) await new Promise((resolve) => setImmediate(resolve))
   await work
 })
