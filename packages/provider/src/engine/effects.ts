@@ -1,5 +1,5 @@
 import { ExternalError, NotSentError } from '../errors.ts'
-import type { EffectContext, EffectResult, KindContext, Send } from '../kind.ts'
+import type { EffectContext, EffectResult, KindContext, Observation, Send } from '../kind.ts'
 import type { Attempt, EffectName } from '../safety.ts'
 import { lateUntil } from '../safety.ts'
 import type { Connection } from './pool.ts'
@@ -218,21 +218,32 @@ function mayBeEarlier(session: Session, request: EffectRequest, call: { readonly
 }
 
 /** Closes an attempt whose outcome never became known, and remembers until when it could still take effect. */
-export function closeUnanswered(session: Session, attempt: Attempt, options: { readonly fenced: boolean }): void {
+export function closeUnanswered(
+  session: Session,
+  attempt: Attempt,
+  options: { readonly fenced: boolean; readonly nowMs: number },
+): void {
   session.clear('attempt')
   if (options.fenced) return
   const untilMs = lateUntil(attempt, session.entry.definition.maxLateExecutionMs)
-  if (untilMs <= session.world.clock.now()) return
+  if (untilMs <= options.nowMs) return
   const until = new Date(untilMs).toISOString()
   session.set({ settling: { ...session.status.settling, [attempt.effect]: until } })
 }
 
-/** Drops what can no longer happen from `status.settling`. */
-export function pruneSettling(session: Session): Readonly<Partial<Record<EffectName, number>>> {
-  const nowMs = session.world.clock.now()
-  const entries = Object.entries(session.status.settling ?? {}).filter(([, until]) => Date.parse(until) > nowMs)
-  if (entries.length === 0) session.clear('settling')
-  else if (entries.length !== Object.keys(session.status.settling ?? {}).length)
-    session.set({ settling: Object.fromEntries(entries) })
-  return Object.fromEntries(entries.map(([effect, until]) => [effect, Date.parse(until)]))
+/**
+ * What may still happen, by effect and until when. What can no longer happen is dropped from `status.settling`,
+ * but not before a certain look has shown what came of it.
+ */
+export function pruneSettling(
+  session: Session,
+  seen: { readonly observation: Observation; readonly lookedAtMs: number },
+): Readonly<Partial<Record<EffectName, number>>> {
+  const all = Object.entries(session.status.settling ?? {})
+  const pending = all.filter(([, until]) => Date.parse(until) > seen.lookedAtMs)
+  if (seen.observation.state !== 'unknown') {
+    if (pending.length === 0) session.clear('settling')
+    else if (pending.length !== all.length) session.set({ settling: Object.fromEntries(pending) })
+  }
+  return Object.fromEntries(pending.map(([effect, until]) => [effect, Date.parse(until)]))
 }

@@ -14,7 +14,7 @@ import { prepare } from './prepare.ts'
 import { terminatingDependents } from './references.ts'
 import { reportDrift, reportFailure, reportUnknown } from './report.ts'
 import type { Session } from './session.ts'
-import { conclude, settle } from './settle.ts'
+import { conclude, concludeLate, settle } from './settle.ts'
 import type { Work } from './work.ts'
 import { isRecord } from './work.ts'
 
@@ -81,17 +81,20 @@ async function step(work: Work): Promise<Outcome | undefined> {
     return again(settled.afterMs)
   }
   if (settled.state === 'failed') return await reportFailure(session, settled.error)
+  // What was seen is judged as of when it was asked for: this process may have slept since.
+  const lookedAtMs = session.world.clock.now()
   const observed = await observe(work, context)
   if ('error' in observed) return await reportFailure(session, observed.error)
   const { observation } = observed
-  if (settled.state === 'observe') conclude(session, settled, observation)
+  if (settled.state === 'observe') conclude(session, settled, { observation, lookedAtMs })
+  concludeLate(session, observation)
   const found = observation.state === 'present' ? compare(work, observation) : []
   const drifted = found.length > 0 && session.status.syncedGeneration === session.generation && !secretsChanged(work)
   const decision = decide({
     desired: desiredOf(session),
     record: {
       external: session.status.external,
-      settlingUntilMs: pruneSettling(session),
+      settlingUntilMs: pruneSettling(session, { observation, lookedAtMs }),
       unsettled: settled.state === 'ask',
       mark: context.mark,
     },
@@ -99,7 +102,7 @@ async function step(work: Work): Promise<Outcome | undefined> {
     differences: found,
     dependencies: dependencies(work),
     maxReadLagMs: session.entry.definition.maxReadLagMs ?? 0,
-    nowMs: session.world.clock.now(),
+    nowMs: lookedAtMs,
   })
   if (decision.type === 'unknown' && settled.state === 'ask') {
     return await reportUnknown(session, { decision, attempt: settled.attempt, candidates: settled.candidates })

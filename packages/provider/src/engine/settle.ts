@@ -131,16 +131,31 @@ const pending = (attempt: Attempt, afterMs: number): Settled => ({
 export function conclude(
   session: Session,
   settled: Extract<Settled, { state: 'observe' }>,
-  observation: Observation,
+  seen: { readonly observation: Observation; readonly lookedAtMs: number },
 ): void {
+  const { observation, lookedAtMs } = seen
   if (observation.state === 'unknown') return
-  closeUnanswered(session, settled.attempt, { fenced: settled.fenced })
+  closeUnanswered(session, settled.attempt, { fenced: settled.fenced, nowMs: lookedAtMs })
   if (settled.attempt.effect !== 'create' || observation.state === 'absent') return
-  const { mark } = observation
-  const isMarked = session.entry.definition.safety.create.type === 'find'
+  if (!isForeign(session, observation) && session.status.external === undefined)
+    recordCreated(session, observation.externalId)
+}
+
+/**
+ * An attempt to create that was closed with absence may still have taken effect afterwards: what appears while
+ * that was possible, and carries no foreign mark, is its work.
+ */
+export function concludeLate(session: Session, observation: Observation): void {
+  const { settling, external } = session.status
+  if (observation.state !== 'present' || settling?.create === undefined || external !== undefined) return
+  if (!isForeign(session, observation)) recordCreated(session, observation.externalId)
+}
+
+function isForeign(session: Session, { mark }: Extract<Observation, { state: 'present' }>): boolean {
+  if (mark === undefined) return false
   // Where the mark is part of the request, what carries none was not made by it.
-  const foreign = mark !== undefined && (mark === null ? isMarked : mark.uid !== session.object.metadata.uid)
-  if (!foreign && session.status.external === undefined) recordCreated(session, observation.externalId)
+  if (mark === null) return session.entry.definition.safety.create.type === 'find'
+  return mark.uid !== session.object.metadata.uid
 }
 
 export function recordCreated(session: Session, externalId: string | undefined): void {
