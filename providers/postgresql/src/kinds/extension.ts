@@ -3,9 +3,9 @@ import { object, optional, string } from '@orrery/api'
 import type { KindContext, Observation } from '@orrery/provider'
 import { defineKind } from '@orrery/provider'
 import type { PostgresClient } from '../client.ts'
-import { commentWithMark, identifier, literal, markOf } from '../sql.ts'
+import { identifier, literal, markOf } from '../sql.ts'
 import { FENCED, fence } from './effects.ts'
-import { inDatabase, nameInDatabase, withDatabase } from './in-database.ts'
+import { effectsInDatabase, inDatabase, nameInDatabase, withDatabase } from './in-database.ts'
 import { textOf } from './rows.ts'
 
 const forProvider = object({
@@ -25,6 +25,8 @@ const atProvider = object({ database: string(), version: string(), schema: strin
 type Spec = TypeOf<typeof forProvider>
 type State = TypeOf<typeof atProvider>
 
+const effects = effectsInDatabase({ keyword: 'EXTENSION', catalogue: 'pg_extension', nameColumn: 'extname' })
+
 /** External name: `<database>/<extension>`. */
 export const extension = defineKind<PostgresClient>()({
   kind: 'Extension',
@@ -41,52 +43,25 @@ export const extension = defineKind<PostgresClient>()({
   fence,
   observe: async (context) => await withDatabase(context, observe),
   async create(context) {
-    const { database, name } = inDatabase(context.externalName)
+    const { name } = inDatabase(context.externalName)
     const { schema, version } = context.desired
+    // The extension brings a comment of its own; the mark is added to it by the update that finds it missing.
     const statement = [
       `CREATE EXTENSION ${identifier(name)}`,
       ...(schema === undefined ? [] : [`SCHEMA ${identifier(schema)}`]),
       ...(version === undefined ? [] : [`VERSION ${literal(version)}`]),
       'CASCADE',
     ].join(' ')
-    // The extension brings a comment of its own; the mark is added to it by the update that finds it missing.
-    await context.client.mutate(statement, {
-      ...context,
-      database,
-      doing: `Creating extension ${context.externalName}`,
-    })
-    return { state: 'done' }
+    return await effects.create(context, statement)
   },
   async update(context) {
-    const { database, name } = inDatabase(context.externalName)
+    const { name } = inDatabase(context.externalName)
     const { version } = context.desired
-    const [row] = await context.client.query(
-      `SELECT obj_description(oid, 'pg_extension') AS comment FROM pg_extension WHERE extname = $1`,
-      { values: [name], database, signal: context.signal },
-    )
-    const statements = [
-      ...(version !== undefined && context.changed.includes('version')
-        ? [`ALTER EXTENSION ${identifier(name)} UPDATE TO ${literal(version)}`]
-        : []),
-      `COMMENT ON EXTENSION ${identifier(name)} IS ${literal(commentWithMark(textOf(row?.['comment']), context.mark))}`,
-    ]
-    await context.client.mutate(statements.join('; '), {
-      ...context,
-      database,
-      doing: `Changing extension ${context.externalName}`,
-    })
-    return { state: 'done' }
+    const isVersion = version !== undefined && context.changed.includes('version')
+    const changes = isVersion ? [`ALTER EXTENSION ${identifier(name)} UPDATE TO ${literal(version)}`] : []
+    return await effects.update(context, changes)
   },
-  async delete(context) {
-    const { database, name } = inDatabase(context.externalName)
-    const cascade = context.forceDestroy ? ' CASCADE' : ''
-    await context.client.mutate(`DROP EXTENSION ${identifier(name)}${cascade}`, {
-      ...context,
-      database,
-      doing: `Dropping extension ${context.externalName}`,
-    })
-    return { state: 'done' }
-  },
+  delete: async (context) => await effects.drop(context),
 })
 
 const OBSERVE = `

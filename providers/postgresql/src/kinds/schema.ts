@@ -3,9 +3,9 @@ import { object, optional, string } from '@orrery/api'
 import type { KindContext, Observation } from '@orrery/provider'
 import { defineKind } from '@orrery/provider'
 import type { PostgresClient } from '../client.ts'
-import { commentWithMark, identifier, literal, markOf } from '../sql.ts'
+import { identifier, markOf } from '../sql.ts'
 import { FENCED, fence } from './effects.ts'
-import { inDatabase, nameInDatabase, withDatabase } from './in-database.ts'
+import { effectsInDatabase, inDatabase, nameInDatabase, withDatabase } from './in-database.ts'
 import { textOf } from './rows.ts'
 
 const forProvider = object({
@@ -16,6 +16,8 @@ const atProvider = object({ database: string(), owner: string(), oid: optional(s
 
 type Spec = TypeOf<typeof forProvider>
 type State = TypeOf<typeof atProvider>
+
+const effects = effectsInDatabase({ keyword: 'SCHEMA', catalogue: 'pg_namespace', nameColumn: 'nspname' })
 
 /** External name: `<database>/<schema>`. */
 export const schema = defineKind<PostgresClient>()({
@@ -33,46 +35,21 @@ export const schema = defineKind<PostgresClient>()({
   fence,
   observe: async (context) => await withDatabase(context, observe),
   async create(context) {
-    const { database, name } = inDatabase(context.externalName)
+    const { name } = inDatabase(context.externalName)
     const owner = context.desired.owner === undefined ? '' : ` AUTHORIZATION ${identifier(context.desired.owner)}`
-    const mark = `COMMENT ON SCHEMA ${identifier(name)} IS ${literal(commentWithMark(null, context.mark))}`
-    await context.client.mutate(`CREATE SCHEMA ${identifier(name)}${owner}; ${mark}`, {
-      ...context,
-      database,
-      doing: `Creating schema ${context.externalName}`,
-    })
-    return { state: 'done' }
+    const mark = effects.comment(name, null, context.mark)
+    return await effects.create(context, `CREATE SCHEMA ${identifier(name)}${owner}; ${mark}`)
   },
   async update(context) {
-    const { database, name } = inDatabase(context.externalName)
+    const { name } = inDatabase(context.externalName)
     const { owner } = context.desired
-    const [row] = await context.client.query(
-      `SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = $1`,
-      { values: [name], database, signal: context.signal },
+    const isOwner = owner !== undefined && context.changed.includes('owner')
+    return await effects.update(
+      context,
+      isOwner ? [`ALTER SCHEMA ${identifier(name)} OWNER TO ${identifier(owner)}`] : [],
     )
-    const statements = [
-      ...(owner !== undefined && context.changed.includes('owner')
-        ? [`ALTER SCHEMA ${identifier(name)} OWNER TO ${identifier(owner)}`]
-        : []),
-      `COMMENT ON SCHEMA ${identifier(name)} IS ${literal(commentWithMark(textOf(row?.['comment']), context.mark))}`,
-    ]
-    await context.client.mutate(statements.join('; '), {
-      ...context,
-      database,
-      doing: `Changing schema ${context.externalName}`,
-    })
-    return { state: 'done' }
   },
-  async delete(context) {
-    const { database, name } = inDatabase(context.externalName)
-    const cascade = context.forceDestroy ? ' CASCADE' : ''
-    await context.client.mutate(`DROP SCHEMA ${identifier(name)}${cascade}`, {
-      ...context,
-      database,
-      doing: `Dropping schema ${context.externalName}`,
-    })
-    return { state: 'done' }
-  },
+  delete: async (context) => await effects.drop(context),
 })
 
 const OBSERVE = `
