@@ -109,6 +109,8 @@ class ReconcileLoop<T extends KubeObject> implements RunnableController {
     })
     this.#queue.clear()
     await Promise.all([...this.#working.values()].map((work) => work.promise))
+    // What was in work may have asked to be taken up again; its timer would keep the process alive.
+    this.#queue.clear()
   }
 
   async close(): Promise<void> {
