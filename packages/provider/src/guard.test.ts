@@ -29,6 +29,20 @@ const cases: readonly {
   { rule: 'Create alone allows creation', decision: create, spec: { managementPolicies: ['Create'] }, want: 'allowed' },
   { rule: 'a change needs Update', decision: update, spec: { managementPolicies: ['Create', 'Delete'] }, want: 'held' },
   {
+    rule: 'what a creation still lacks comes with Create',
+    decision: update,
+    spec: { managementPolicies: ['Create'] },
+    with: { isBeingMade: true },
+    want: 'allowed',
+  },
+  {
+    rule: 'and is no way around it',
+    decision: update,
+    spec: { managementPolicies: ['Delete'] },
+    with: { isBeingMade: true },
+    want: 'held',
+  },
+  {
     rule: 'reported drift is not undone',
     decision: update,
     spec: { driftPolicy: 'Report' },

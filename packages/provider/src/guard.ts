@@ -21,6 +21,8 @@ export interface GuardInput {
   readonly dataBearing: boolean
   /** What is in the way of destroying it, e.g. `3 tables`. */
   readonly notEmpty: string | undefined
+  /** It was created and has not agreed with its spec since: what differs is the rest of the creation. */
+  readonly isBeingMade?: boolean
 }
 
 export function guard(input: GuardInput): Verdict {
@@ -29,7 +31,9 @@ export function guard(input: GuardInput): Verdict {
     case 'create':
       return allows(spec, 'Create') ? ALLOWED : held('create', 'Create')
     case 'update':
-      if (!allows(spec, 'Update')) return held('update', 'Update')
+      // One effect is one call: what a creation still lacks, such as its mark, comes by updates.
+      if (!allows(spec, 'Update') && !(input.isBeingMade === true && allows(spec, 'Create')))
+        return held('update', 'Update')
       return input.drifted && spec.driftPolicy === 'Report' ? REPORTED : ALLOWED
     case 'replace':
       return guardReplace(input)

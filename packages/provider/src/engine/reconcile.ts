@@ -114,6 +114,7 @@ async function step(work: Work): Promise<Outcome | undefined> {
     drifted,
     dataBearing: session.entry.definition.dataBearing,
     notEmpty: observation.state === 'present' ? observation.notEmpty : undefined,
+    isBeingMade: session.status.external?.ownership === 'Created' && session.status.syncedGeneration === undefined,
   })
   return await act({ work, context, observation, decision, verdict, drifted, found })
 }
