@@ -52,6 +52,7 @@ function plain(kind: string, { isImportable }: { readonly isImportable: boolean 
       { field: 'size', forProvider: { size: 3 } },
       { field: 'tags', forProvider: { tags: { team: 'b' } } },
     ],
+    immutableChange: { region: 'north' },
     driftable: ['size'],
     isImportable,
   }

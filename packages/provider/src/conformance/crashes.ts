@@ -39,6 +39,13 @@ export const crashRules: readonly Rule[] = [
   ),
   ...(['create', 'change', 'delete'] as const).map(
     (effect): Rule => ({
+      says: `ends as it should when the call to ${effect} it never arrives`,
+      skip: ({ kindCase }) => unchangeable(kindCase.changes.length, effect),
+      run: async (stage) => await withFault(stage, effect, { type: 'swallowed' }),
+    }),
+  ),
+  ...(['create', 'change', 'delete'] as const).map(
+    (effect): Rule => ({
       says: `exists once when the call to ${effect} it is executed after it was given up`,
       skip: ({ kindCase, definition }) =>
         definition.maxLateExecutionMs === 0

@@ -57,6 +57,7 @@ export const faultRules: readonly Rule[] = [
         run: async (stage) => {
           await using life = await startLife(stage.world)
           const subject = await createReady(stage)
+          const { sends } = life.gate
           await using fault = await begin(trouble, stage.world)
           await subject.look(life)
           await subject.until('to say that it is in trouble', (object) => isInTrouble(object))
@@ -65,6 +66,7 @@ export const faultRules: readonly Rule[] = [
           await subject.look(life)
           assert.ok((await subject.get()).metadata.deletionTimestamp !== undefined)
           assert.equal(await living(stage, subject), 1)
+          assert.equal(life.gate.sends, sends, 'what cannot be seen was taken for absent')
           const target = await subject.target()
           await fault.stop()
           await subject.untilGone()

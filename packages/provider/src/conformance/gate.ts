@@ -3,6 +3,7 @@ import type { Client } from '@orrery/client'
 import { ExternalError } from '../errors.ts'
 import type { EffectContext, KindDefinition } from '../kind.ts'
 import type { ProviderDefinition } from '../provider.ts'
+import type { EffectName } from '../safety.ts'
 
 /** What a manager that was killed still tries is refused with this. */
 export class KilledError extends Error {
@@ -11,10 +12,19 @@ export class KilledError extends Error {
 
 /** What becomes of the next external call. */
 export type SendFault =
+  /** It never arrives, and nobody says so. */
+  | { readonly type: 'swallowed' }
   /** It is executed, its answer never arrives. */
   | { readonly type: 'lost' }
   /** The caller gives up at once, and it is executed after this time. */
   | { readonly type: 'late'; readonly afterMs: number }
+
+/** One external call. */
+export interface SentCall {
+  readonly kind: string
+  readonly effect: EffectName
+  readonly externalName: string
+}
 
 /**
  * Stands between one manager and everything it may change: each write to the API and each external call is two
@@ -29,6 +39,8 @@ export class Gate {
   writes = 0
   /** Looks outside. */
   observes = 0
+  /** The external calls that were let out, in their order, by what they are for. */
+  readonly sent: SentCall[] = []
   readonly #clock: Clock
   readonly #killAt: number
   readonly #killed = new AbortController()
@@ -106,10 +118,11 @@ export class Gate {
   }
 
   #kind(kind: KindDefinition): KindDefinition {
-    const watched = (context: EffectContext): EffectContext => ({
-      ...context,
-      send: async (call) => await this.#pass(() => context.send(() => this.#send(call))),
-    })
+    const watched = (context: EffectContext): EffectContext => {
+      const { externalName, attempt } = context
+      const sent: SentCall = { kind: kind.kind, effect: attempt.effect, externalName }
+      return { ...context, send: async (call) => await this.#pass(() => context.send(() => this.#send(sent, call))) }
+    }
     return {
       ...kind,
       observe: async (context) => {
@@ -122,13 +135,14 @@ export class Gate {
     }
   }
 
-  async #send<T>(call: () => Promise<T>): Promise<T> {
+  async #send<T>(sent: SentCall, call: () => Promise<T>): Promise<T> {
     this.sends += 1
+    this.sent.push(sent)
     const fault = this.#fault
     this.#fault = undefined
     if (fault === undefined) return await call()
     if (fault.type === 'lost') await call()
-    else {
+    if (fault.type === 'late') {
       this.#clock.schedule(fault.afterMs, () => {
         call().catch((error: unknown) => {
           // Nobody hears a refusal of what was given up.

@@ -30,6 +30,8 @@ export interface ConformanceWorld {
   createConfig(): Promise<void>
   /** Of claims and keys; made by the suite. */
   readonly systemNamespace: string
+  /** The API server itself takes namespaces apart. */
+  readonly keepsHouse?: boolean
   createMetrics(): ManagerOptions['metrics']
   /** Shorter windows make crashes cheaper to wait for; must still cover a store write. */
   readonly timing?: Partial<EngineTiming>
@@ -98,6 +100,8 @@ export interface KindCase {
   readonly changes: readonly { readonly field: string; readonly forProvider: Fields }[]
   /** Fields that {@link Outside.change} can change. */
   readonly driftable: readonly string[]
+  /** A merge patch of `forProvider` that changes an immutable field. */
+  readonly immutableChange?: Fields
   /** Found by external name: what exists can be refused, adopted, observed. Kinds whose id the system chooses are not. */
   readonly isImportable: boolean
   /** The external name that an object of this name has by default. Default: the same. */

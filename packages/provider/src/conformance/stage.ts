@@ -1,5 +1,6 @@
 import { namespaces, sleep } from '@orrery/api'
-import { createManager } from '@orrery/runtime'
+import type { Manager } from '@orrery/runtime'
+import { createManager, createNamespaceController } from '@orrery/runtime'
 import { ensureHashKey } from '../engine/credentials.ts'
 import { createEngine } from '../engine/engine.ts'
 import { ensureNamespace, hubIdentity, installDefinitions } from '../install.ts'
@@ -14,6 +15,14 @@ export interface Life extends AsyncDisposable {
   readonly gate: Gate
   /** Ends when the manager does; never rejects for a death that the test wanted. */
   readonly ended: Promise<unknown>
+  /** What it told by events, in order. */
+  readonly events: readonly ToldEvent[]
+}
+
+export interface ToldEvent {
+  readonly name: string
+  readonly reason: string
+  readonly message: string
 }
 
 /** Installs what managers need, once per world. */
@@ -30,7 +39,12 @@ export async function prepareStage(world: ConformanceWorld): Promise<void> {
 /** Starts a manager. Disposing it ends it as a clean shutdown does, unless it was killed before. */
 export async function startLife(
   world: ConformanceWorld,
-  options: { readonly killAt?: number; readonly isElected?: boolean; readonly gate?: Gate } = {},
+  options: {
+    readonly killAt?: number
+    readonly isElected?: boolean
+    readonly keepsHouse?: boolean
+    readonly gate?: Gate
+  } = {},
 ): Promise<Life> {
   const { clock, random, log, systemNamespace } = world
   const gate = options.gate ?? new Gate({ clock, killAt: options.killAt ?? 0 })
@@ -39,6 +53,7 @@ export async function startLife(
   const hub = await hubIdentity({ client: world.client, signal: stop.signal })
   const hashKey = await ensureHashKey({ client: world.client, random, namespace: systemNamespace })
   const shared = { client, clock, random, log }
+  const events: ToldEvent[] = []
   const manager = createManager({
     ...shared,
     metrics: world.createMetrics(),
@@ -48,7 +63,9 @@ export async function startLife(
   const engine = createEngine({
     ...shared,
     manager,
-    events: { record: () => undefined },
+    events: {
+      record: ({ object, reason, message }) => events.push({ name: object.metadata.name, reason, message }),
+    },
     metrics: { externalCall: () => undefined },
     hub,
     systemNamespace,
@@ -56,12 +73,14 @@ export async function startLife(
     ...(world.timing === undefined ? {} : { timing: world.timing }),
   })
   engine.register([gate.provider(world.provider)])
+  if (options.keepsHouse === true) keepHouse(manager, world)
   const kill = () => stop.abort(new KilledError('The manager was killed.'))
   gate.killed.addEventListener('abort', kill, { once: true })
   const ended = manager.run(stop.signal).catch((error: unknown) => error)
   return {
     gate,
     ended,
+    events,
     [Symbol.asyncDispose]: async () => {
       gate.resume()
       stop.abort(new Error('The test is over.'))
@@ -69,6 +88,14 @@ export async function startLife(
       await engine[Symbol.asyncDispose]()
     },
   }
+}
+
+/** An API server without controllers of its own needs somebody who takes its namespaces apart. */
+function keepHouse(manager: Manager, { provider, clock }: ConformanceWorld): void {
+  const { group, kinds, instanceKind } = provider
+  const instances = kinds.filter(({ kind }) => kind === instanceKind).map(({ plural }) => ({ group, plural }))
+  const last = [{ group, plural: 'providerconfigs' }, ...instances, { group: '', plural: 'secrets' }]
+  manager.add(createNamespaceController({ clock, last }))
 }
 
 /** Waits until `check` answers something, by the world's clock; the error says what was waited for, and `seen`. */

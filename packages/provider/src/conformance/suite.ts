@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { KubeObject } from '@orrery/api'
 import { crashRules } from './crashes.ts'
+import { dependencyRules } from './dependencies.ts'
 import { faultRules } from './faults.ts'
 import type { ConformanceWorld, KindCase, ProviderHarness } from './harness.ts'
 import { lifecycleRules } from './lifecycle.ts'
 import { ownershipRules } from './ownership.ts'
 import type { Stage } from './rule.ts'
+import { shapeRules } from './shape.ts'
 import { prepareStage, startLife, until } from './stage.ts'
 
 export interface SuiteOptions {
@@ -16,7 +18,7 @@ export interface SuiteOptions {
   readonly kinds?: readonly string[]
 }
 
-const rules = [...lifecycleRules, ...ownershipRules, ...crashRules, ...faultRules]
+const rules = [...lifecycleRules, ...shapeRules, ...ownershipRules, ...dependencyRules, ...crashRules, ...faultRules]
 
 /**
  * Registers tests that every provider must pass, one group per kind: that effects happen once whatever is lost,

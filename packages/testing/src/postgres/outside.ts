@@ -58,7 +58,7 @@ const role: Hands = {
 const database: Hands = {
   async rows(server, { externalName, uid }) {
     const rows = await server.query(
-      `SELECT oid::text AS id, datname::text AS name, datconnlimit AS "limit", pg_get_userbyid(datdba)::text AS owner
+      `SELECT oid::text AS id, datname::text AS name, datconnlimit AS "limit", encoding, pg_get_userbyid(datdba)::text AS owner
          FROM pg_database WHERE datname = $1 OR shobj_description(oid, 'pg_database') LIKE $2`,
       { values: [externalName, marked(uid)] },
     )
@@ -79,54 +79,73 @@ const database: Hands = {
   },
 }
 
-// A grant has no name outside: all of one role and one database are the same thing.
+/** A grant is named by what it is: `<role>@<database>/database`. */
+function grantOf({ externalName }: Place) {
+  const [to = '', thing = ''] = externalName.split('@')
+  return { to: quoted(to), on: thing.slice(0, thing.indexOf('/')) }
+}
+
+async function exists(server: PostgresServer, name: string): Promise<boolean> {
+  return (await server.query('SELECT FROM pg_database WHERE datname = $1', { values: [name] })).length > 0
+}
+
 const grant: Hands = {
-  async rows(server) {
+  async rows(server, target) {
+    const { to, on } = grantOf(target)
     const [row] = await server.query(
       `SELECT array_agg(a.privilege_type ORDER BY 1) AS privileges
          FROM pg_database d, aclexplode(d.datacl) a WHERE d.datname = $1 AND a.grantee = to_regrole($2)`,
-      { values: [NEEDED.grantDatabase, quoted(NEEDED.grantRole)] },
+      { values: [on, to] },
     )
     return Array.isArray(row?.['privileges']) ? [{ id: 'grant', digest: row['privileges'] }] : []
   },
-  async remove(server) {
-    await server.query(`REVOKE ALL ON DATABASE ${quoted(NEEDED.grantDatabase)} FROM ${quoted(NEEDED.grantRole)}`)
+  async remove(server, target) {
+    const { to, on } = grantOf(target)
+    await server.query(`REVOKE ALL ON DATABASE ${quoted(on)} FROM ${to}`)
   },
-  async change(server) {
-    await server.query(`REVOKE CONNECT ON DATABASE ${quoted(NEEDED.grantDatabase)} FROM ${quoted(NEEDED.grantRole)}`)
+  async change(server, target) {
+    const { to, on } = grantOf(target)
+    await server.query(`REVOKE CONNECT ON DATABASE ${quoted(on)} FROM ${to}`)
   },
-  async make(server) {
-    const on = `DATABASE ${quoted(NEEDED.grantDatabase)}`
-    await server.query(`GRANT CONNECT, TEMPORARY ON ${on} TO ${quoted(NEEDED.grantRole)}`)
+  async make(server, place) {
+    const { to, on } = grantOf(place)
+    await server.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${quoted(on)} TO ${to}`)
   },
 }
 
-const inDatabase = { database: NEEDED.schemaDatabase }
 /** The external name is `<database>/<schema>`. */
-const schemaOf = ({ externalName }: Place) => externalName.slice(externalName.indexOf('/') + 1)
+function schemaOf({ externalName }: Place) {
+  const [home = '', name = ''] = externalName.split('/')
+  return { name, in: { database: home } }
+}
 
 const schema: Hands = {
   async rows(server, target) {
+    const place = schemaOf(target)
+    if (!(await exists(server, place.in.database))) return []
     const rows = await server.query(
       `SELECT oid::text AS id, nspname::text AS name, pg_get_userbyid(nspowner)::text AS owner
          FROM pg_namespace WHERE nspname = $1 OR obj_description(oid, 'pg_namespace') LIKE $2`,
-      { values: [schemaOf(target), marked(target.uid)], ...inDatabase },
+      { values: [place.name, marked(target.uid)], ...place.in },
     )
     return rows.map(({ id, ...digest }) => ({ id: String(id), digest }))
   },
   async remove(server, target) {
-    await server.query(`DROP SCHEMA IF EXISTS ${quoted(schemaOf(target))} CASCADE`, inDatabase)
+    const place = schemaOf(target)
+    await server.query(`DROP SCHEMA IF EXISTS ${quoted(place.name)} CASCADE`, place.in)
   },
   async change(server, target) {
-    await server.query(`ALTER SCHEMA ${quoted(schemaOf(target))} OWNER TO postgres`, inDatabase)
+    const place = schemaOf(target)
+    await server.query(`ALTER SCHEMA ${quoted(place.name)} OWNER TO postgres`, place.in)
   },
-  async make(server, place) {
-    const owner = quoted(NEEDED.schemaOwner)
-    await server.query(`CREATE SCHEMA ${quoted(schemaOf(place))} AUTHORIZATION ${owner}`, inDatabase)
+  async make(server, target) {
+    const place = schemaOf(target)
+    await server.query(`CREATE SCHEMA ${quoted(place.name)} AUTHORIZATION ${quoted(NEEDED.schemaOwner)}`, place.in)
   },
-  async fill(server, place, isFull) {
-    const table = `${quoted(schemaOf(place))}.kept`
-    await server.query(isFull ? `CREATE TABLE ${table} ()` : `DROP TABLE ${table}`, inDatabase)
+  async fill(server, target, isFull) {
+    const place = schemaOf(target)
+    const table = `${quoted(place.name)}.kept`
+    await server.query(isFull ? `CREATE TABLE ${table} ()` : `DROP TABLE ${table}`, place.in)
   },
 }
 
