@@ -61,6 +61,14 @@ export const dependencyRules: readonly Rule[] = [
     },
   },
   {
+    says: 'outlives what is reached through it, and so does its Secret, when it is deleted first',
+    skip: ({ definition, world, peer }) => {
+      if (definition.kind !== world.provider.instanceKind) return 'nothing is reached through it'
+      return peer === undefined ? 'no kind can be reached through it without more' : undefined
+    },
+    run: outliveUsers,
+  },
+  {
     says: 'comes apart with its namespace, and nothing is left outside',
     run: async (stage) => {
       const apart = await makeApart(stage)
@@ -75,6 +83,44 @@ export const dependencyRules: readonly Rule[] = [
     },
   },
 ]
+
+/** An instance, its config and its Secret are asked to go; they stay until what lives in the instance has gone. */
+async function outliveUsers(stage: Stage): Promise<void> {
+  const { peer, world } = stage
+  assert.ok(peer !== undefined)
+  const { client, provider } = world
+  const { namespace, subject, stage: own } = await setApart(stage)
+  const inside = new Subject(own.world, peer, `${stage.prefix}-inside`)
+  const way = { namespace, name: `${stage.prefix}-way` }
+  const configs = providerConfigKind(provider)
+  const config: ProviderConfigObject = {
+    apiVersion: `${configs.group}/${configs.version}`,
+    kind: configs.kind,
+    metadata: { namespace, name: CONFIG },
+    spec: { instanceRef: { name: subject.name } },
+  }
+  {
+    await using _life = await startLife(own.world)
+    await subject.create({ spec: { writeConnectionSecretToRef: { name: way.name } } })
+    await client.create(configs, config)
+    await inside.create()
+    await inside.untilReady()
+  }
+  const targets = [await inside.target(), await subject.target()]
+  await client.delete(secrets, way)
+  await subject.remove()
+  await client.delete(configs, { namespace, name: CONFIG })
+  await using life = await startLife(own.world)
+  const looked = life.gate.observes
+  await until(world, 'a look outside', async () => (life.gate.observes > looked ? true : undefined))
+  assert.deepEqual(life.gate.sent, [], 'something was deleted while what lives in it did not go')
+  assert.ok((await client.find(secrets, way)) !== undefined, 'the way to it is gone')
+  await inside.remove()
+  for (const each of [inside, subject]) await each.untilGone()
+  for (const target of targets) assert.deepEqual(await world.outside.ids(target), [], target.name)
+  const order = life.gate.sent.filter(({ effect }) => effect === 'delete').map(({ kind }) => kind)
+  assert.deepEqual(order, [peer.kind, subject.kind.kind])
+}
 
 /** A case in a namespace of its own, with a way to the system and prerequisites of its own. */
 interface Apart {

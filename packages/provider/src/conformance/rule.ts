@@ -16,6 +16,8 @@ export interface Stage {
   readonly world: ConformanceWorld
   readonly kindCase: KindCase
   readonly definition: KindDefinition
+  /** Of another kind that needs nothing but a way to the system; undefined when there is none. */
+  readonly peer: KindCase | undefined
   /** Objects of this rule have names with this beginning. */
   readonly prefix: string
   /** Every so many crash points are tried. */

@@ -43,7 +43,7 @@ export function providerSuite(name: string, harness: ProviderHarness, options: S
         await prepareStage(world)
         await makePrerequisites(world, kindCase)
         for (const [index, rule] of rules.entries()) {
-          const stage = stageOf(world, kindCase, { prefix: `${kindCase.kind.toLowerCase()}-${index}`, crashStride })
+          const stage = stageOf(world, harness.cases, { kindCase, index, crashStride })
           const reason = rule.skip?.(stage)
           const how = reason === undefined ? {} : { skip: reason }
           await group.test(rule.says, how, async () => await rule.run(stage))
@@ -68,7 +68,7 @@ export async function brokenRules(
     await harness.run(async (world) => {
       await prepareStage(world)
       await makePrerequisites(world, kindCase)
-      const stage = stageOf(world, kindCase, { prefix: `${kind.toLowerCase()}-${index}`, crashStride: 1 })
+      const stage = stageOf(world, harness.cases, { kindCase, index, crashStride: 1 })
       if (rule.skip?.(stage) !== undefined) return
       try {
         await rule.run(stage)
@@ -81,10 +81,17 @@ export async function brokenRules(
   return broken
 }
 
-function stageOf(world: ConformanceWorld, kindCase: KindCase, how: Pick<Stage, 'prefix' | 'crashStride'>): Stage {
-  const definition = world.provider.kinds.find(({ kind }) => kind === kindCase.kind)
+function stageOf(
+  world: ConformanceWorld,
+  cases: readonly KindCase[],
+  how: { readonly kindCase: KindCase; readonly index: number; readonly crashStride: number },
+): Stage {
+  const { kindCase, index, crashStride } = how
+  const { kinds, instanceKind } = world.provider
+  const definition = kinds.find(({ kind }) => kind === kindCase.kind)
   assert.ok(definition !== undefined, `The provider has no kind ${kindCase.kind}.`)
-  return { world, kindCase, definition, ...how }
+  const peer = cases.find(({ kind, prerequisites = [] }) => kind !== instanceKind && prerequisites.length === 0)
+  return { world, kindCase, definition, peer, prefix: `${kindCase.kind.toLowerCase()}-${index}`, crashStride }
 }
 
 async function makePrerequisites(world: ConformanceWorld, { prerequisites = [] }: KindCase): Promise<void> {
