@@ -3,7 +3,6 @@ import { equalJson, findCondition, secrets } from '@orrery/api'
 import { annotations } from '../managed.ts'
 import type { Rule, Stage } from './rule.ts'
 import { subjectOf } from './rule.ts'
-import type { Life } from './stage.ts'
 import { startLife } from './stage.ts'
 import type { Subject } from './subject.ts'
 
@@ -207,5 +206,3 @@ async function pastReadLag({ world, definition }: Stage, since: string | undefin
 export function asJson(value: Readonly<Record<string, unknown>>) {
   return JSON.parse(JSON.stringify(value))
 }
-
-export type { Life }
