@@ -19,6 +19,8 @@ export interface RemedyContext {
 const ORRERY = 'Orrery, by itself'
 const YOU = 'you'
 const SYSTEM = 'whoever runs the external system; Orrery tries again by itself'
+/** What trying again cannot help: something declared, or a Secret, has to change. */
+const YOURS = /^(Invalid|Incomplete|Reserved|PermissionDenied$|Refused$|SchemaRequired$|VersionNotPackaged$)/
 
 /** What to do about an object in this state. Commands change nothing that was not asked about. */
 export function remedyFor(item: Item, assessment: Assessment, context: RemedyContext): Remedy {
@@ -51,6 +53,7 @@ export function remedyFor(item: Item, assessment: Assessment, context: RemedyCon
       return { who: YOU, next: assessment.reason === 'ExternalMissing' ? patch({ lossPolicy: 'Recreate' }) : describe }
     case 'failed':
       if (assessment.reason === 'AlreadyExists') return { who: YOU, next: annotate(`${annotations.adopt}=true`) }
+      if (YOURS.test(assessment.reason)) return { who: YOU, next: `kubectl edit ${object}${at}` }
       return { who: SYSTEM, next: annotate(`--overwrite ${annotations.reconcileAt}="$(date -u +%FT%TZ)"`) }
   }
 }
