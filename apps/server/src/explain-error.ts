@@ -3,6 +3,7 @@ import { KubeconfigError } from '@orrery/client/node'
 import { TokenFileError } from '@orrery/hub'
 import { KeyFileError, PkiError } from '@orrery/hub/node'
 import { StoreError } from '@orrery/hub/store'
+import { LeaseLostError } from '@orrery/runtime'
 
 /** What went wrong and what to do, in the words of whoever started the process. No stack: the log has it. */
 export function explainError(
@@ -25,7 +26,9 @@ export function explainError(
     return `There is no space left on the disk of ${context.dataDirectory}. Free some and start again; nothing is lost.`
   if (error instanceof ConnectionError)
     return `The API server cannot be reached: ${error.message}. Check the kubeconfig and whether the server runs.`
-  const ours = [KubeconfigError, TokenFileError, KeyFileError, PkiError].some((type) => error instanceof type)
+  const ours = [KubeconfigError, TokenFileError, KeyFileError, PkiError, LeaseLostError].some(
+    (type) => error instanceof type,
+  )
   if (ours && error instanceof Error) return error.message
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }

@@ -107,7 +107,7 @@ export class SupervisedChild {
     if (ranMs > STABLE_MS) this.#restartMs = MIN_RESTART_MS
     const delayMs = this.#restartMs
     this.#restartMs = Math.min(delayMs * 2, MAX_RESTART_MS)
-    this.#options.say(`${how}. It is started again in ${delayMs / 1000} s.`)
+    this.#options.say(`${how.replace(/\.$/, '')}. It is started again in ${delayMs / 1000} s.`)
     this.#restart = setTimeout(() => {
       this.#launch({
         onReady: () => this.#options.say(`The ${this.#options.name} runs again.`),
