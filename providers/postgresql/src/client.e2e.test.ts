@@ -152,6 +152,22 @@ for (const programs of found) {
       await other.close()
     })
 
+    test('a question that is given up lets go of its session, so that others can ask', async () => {
+      const asking = Array.from({ length: 12 }, async () => {
+        const given = new AbortController()
+        const asked = client.query('SELECT pg_sleep(20)', { signal: given.signal })
+        const outcome = failure(asked)
+        await eventually(async () => {
+          const rows = await server.query(`SELECT FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20)'`)
+          assert.ok(rows.length > 0)
+        })
+        given.abort(new ExternalError({ class: 'unknown', reason: 'Timeout', message: 'Given up.' }))
+        return await outcome
+      })
+      for (const error of await Promise.all(asking)) assert.equal(error.reason, 'Timeout')
+      assert.deepEqual(await client.query('SELECT 1 AS one', { signal: signal() }), [{ one: 1 }])
+    })
+
     test('several statements of one effect happen together or not at all', async () => {
       const failed = await failure(
         client.mutate(`CREATE ROLE half; COMMENT ON ROLE missing IS 'x'`, {

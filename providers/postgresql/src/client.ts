@@ -53,7 +53,7 @@ export class PostgresClient {
   ): Promise<readonly Row[]> {
     const session = await this.#session(options.database ?? this.address.database, options.signal)
     try {
-      const result = await session.query<Row>(sql, [...(options.values ?? [])])
+      const result = await answered(session.query<Row>(sql, [...(options.values ?? [])]), options.signal)
       session.release()
       return result.rows
     } catch (error) {
@@ -84,7 +84,7 @@ export class PostgresClient {
     try {
       await options.send(async () => {
         try {
-          await session.query(sql)
+          await answered(session.query(sql), options.signal)
         } catch (error) {
           throw externalError(error, { sent: true, doing: options.doing })
         }
@@ -217,6 +217,22 @@ export class PostgresClient {
       statement_timeout: STATEMENT_TIMEOUT_MS,
       ssl: tlsSettings(address),
     }
+  }
+}
+
+/**
+ * The answer, or the signal's reason. A server that stands still, or a network that swallows everything, answers
+ * never: whoever waits lets go of the session in time, and the session is closed, or a few would take the whole pool.
+ */
+async function answered<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([answer, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 
