@@ -1,11 +1,13 @@
 import type { Kind } from '@orrery/api'
 import { equalJson, formatKey, formatTime, keyOf, setCondition } from '@orrery/api'
-import type { Informer } from '@orrery/client'
+import type { Deadline, Informer } from '@orrery/client'
+import { createDeadline } from '@orrery/client'
 import type { ControllerOptions, ReconcileContext } from '@orrery/runtime'
 import { again, done } from '@orrery/runtime'
 import { ExternalError } from '../errors.ts'
 import type { ProviderConfigObject } from '../kinds.ts'
 import { resolveConfig } from './config.ts'
+import { abortable } from './effects.ts'
 import type { Poll } from './polling.ts'
 import { DEFAULT_POLL, nextPollMs } from './polling.ts'
 import type { EngineWorld, ProviderEntry } from './registry.ts'
@@ -95,11 +97,28 @@ async function checkConfig(scope: Scope, config: ProviderConfigObject, signal: A
   try {
     const connection = provider.pool.get(config.metadata.uid ?? '', target)
     await provider.pool.use(connection, { priority: 'resync', signal }, async () => {
-      await provider.definition.check(connection.client, { signal })
+      // Timed from its turn on: a full budget says nothing about the system.
+      using deadline = checkDeadline(world, signal)
+      await abortable(
+        async (bounded) => await provider.definition.check(connection.client, { signal: bounded }),
+        deadline.signal,
+      )
     })
     return { status: 'True', reason: 'Available', message: '' }
   } catch (error) {
     if (!(error instanceof ExternalError)) throw error
     return { status: 'False', reason: error.reason, message: error.message }
   }
+}
+
+/** A system that stands still answers neither yes nor no; without a limit it would be called available for ever. */
+function checkDeadline({ clock, timing }: EngineWorld, signal: AbortSignal): Deadline {
+  const timeoutMs = timing.observeTimeoutMs
+  const onTimeout = () =>
+    new ExternalError({
+      class: 'transient',
+      reason: 'Timeout',
+      message: `The system did not answer within ${timeoutMs / 1000} s; it is asked again.`,
+    })
+  return createDeadline({ clock, timeoutMs, onTimeout, signal })
 }

@@ -163,8 +163,8 @@ async function timed<T>(session: Session, limits: Limits, call: (signal: AbortSi
   }
 }
 
-// A client library that ignores its signal must not hold the reconcile beyond its deadline.
-async function abortable<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+/** The call's result, or the signal's reason: a client library that ignores its signal must not hold a reconcile beyond its deadline. */
+export async function abortable<T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted()
   const promise = call(signal)
   const { promise: aborted, reject } = Promise.withResolvers<never>()
