@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 
 /** Everything that one hub keeps, in one folder that only its owner may enter. */
@@ -15,9 +15,14 @@ export interface DataDirectory {
   readonly quickstartMark: string
 }
 
+/** The data directory cannot be made; the message says why and what to do. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError'
+}
+
 export function openDataDirectory(root: string): DataDirectory {
   const absolute = path.resolve(root)
-  mkdirSync(absolute, { recursive: true, mode: 0o700 })
+  makeFolder(absolute)
   return {
     root: absolute,
     store: path.join(absolute, 'store.db'),
@@ -27,5 +32,22 @@ export function openDataDirectory(root: string): DataDirectory {
     kubeconfig: path.join(absolute, 'kubeconfig'),
     logs: path.join(absolute, 'logs'),
     quickstartMark: path.join(absolute, 'quickstart-applied'),
+  }
+}
+
+// Parent by parent: Node's recursive form never returns where a parent that exists answers that it does not.
+function makeFolder(folder: string): void {
+  try {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return
+    const parent = path.dirname(folder)
+    if (parent !== folder) makeFolder(parent)
+    mkdirSync(folder, { mode: 0o700 })
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw new DataDirectoryError(
+      `The data directory ${folder} cannot be made: ${why}. Choose another --data-dir DIR.`,
+      { cause: error },
+    )
   }
 }

@@ -4,6 +4,7 @@ import { TokenFileError } from '@orrery/hub'
 import { KeyFileError, PkiError } from '@orrery/hub/node'
 import { StoreError } from '@orrery/hub/store'
 import { LeaseLostError } from '@orrery/runtime'
+import { DataDirectoryError } from './data-directory.ts'
 
 /** What went wrong and what to do, in the words of whoever started the process. No stack: the log has it. */
 export function explainError(
@@ -26,7 +27,7 @@ export function explainError(
     return `There is no space left on the disk of ${context.dataDirectory}. Free some and start again; nothing is lost.`
   if (error instanceof ConnectionError)
     return `The API server cannot be reached: ${error.message}. Check the kubeconfig and whether the server runs.`
-  const ours = [KubeconfigError, TokenFileError, KeyFileError, PkiError, LeaseLostError].some(
+  const ours = [DataDirectoryError, KubeconfigError, TokenFileError, KeyFileError, PkiError, LeaseLostError].some(
     (type) => error instanceof type,
   )
   if (ours && error instanceof Error) return error.message

@@ -191,6 +191,7 @@ export function customResourceDefinitionsOf(
       columns: [
         conditionColumn('Ready'),
         conditionColumn('Synced'),
+        conditionColumn('UpToDate'),
         conditionColumn('Ready', 'reason'),
         column('External-Name', 'string', '.status.external.name', 1),
         AGE,
