@@ -59,7 +59,7 @@ export interface ManagedStatus {
   /** Last resolved references by field: names of objects, and the values they gave. */
   readonly references?: Readonly<Record<string, { readonly names: readonly string[]; readonly value: unknown }>>
   /** Keyed hashes of the secret values in effect outside, by credential. */
-  readonly credentials?: Readonly<Record<string, string>>
+  readonly credentialHashes?: Readonly<Record<string, string>>
   /** Generation at which the outside last agreed with the spec; what differs later is drift. */
   readonly syncedGeneration?: number
 }
@@ -118,7 +118,7 @@ export function statusSchema(atProvider: JsonSchema): JsonSchema {
       ),
     ),
     references: optional(anyObject({ description: 'Resolved references by field.' })),
-    credentials: optional(map(string(), { description: 'Keyed hashes of the secrets in effect.' })),
+    credentialHashes: optional(map(string(), { description: 'Keyed hashes of the secrets in effect.' })),
     syncedGeneration: optional(integer({ format: 'int64' })),
   }).json
   return { ...base, properties: { ...base.properties, atProvider } }

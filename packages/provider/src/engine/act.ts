@@ -90,7 +90,7 @@ async function create(action: Action): Promise<Outcome | undefined> {
   const { session } = action.work
   if (session.status.external !== undefined) {
     session.event('Warning', 'Recreating', 'The external thing has vanished and is made anew, as spec.lossPolicy says.')
-    session.clear('external', 'credentials', 'syncedGeneration')
+    session.clear('external', 'credentialHashes', 'syncedGeneration')
   }
   const refused = await hold(action.work)
   if (refused !== undefined) return refused
@@ -129,7 +129,7 @@ function recordDone(action: Action, name: 'create' | 'update' | 'delete', extern
   const { session } = work
   if (name === 'create') {
     recordCreated(session, externalId)
-    session.set({ credentials: work.hashes })
+    if (Object.keys(work.hashes).length > 0) session.set({ credentialHashes: work.hashes })
     session.event('Normal', 'Created', `Created ${session.externalName}.`)
   }
   if (name === 'update') {
@@ -137,7 +137,7 @@ function recordDone(action: Action, name: 'create' | 'update' | 'delete', extern
       action.decision.type === 'update' ? action.decision.differences.map((difference) => difference.path) : []
     const credentials = Object.entries(work.hashes).filter(([key]) => changed.includes(key))
     if (credentials.length > 0)
-      session.set({ credentials: { ...session.status.credentials, ...Object.fromEntries(credentials) } })
+      session.set({ credentialHashes: { ...session.status.credentialHashes, ...Object.fromEntries(credentials) } })
     session.event(
       'Normal',
       drifted ? 'DriftCorrected' : 'Updated',
@@ -147,7 +147,8 @@ function recordDone(action: Action, name: 'create' | 'update' | 'delete', extern
   if (name === 'delete') {
     session.event('Normal', 'Deleted', `Deleted ${session.externalName}.`)
     // A replacement starts from nothing; a deletion is over when absence has been observed.
-    if (action.decision.type === 'replace') session.clear('external', 'credentials', 'syncedGeneration', 'atProvider')
+    if (action.decision.type === 'replace')
+      session.clear('external', 'credentialHashes', 'syncedGeneration', 'atProvider')
   }
 }
 

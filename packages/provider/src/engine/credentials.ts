@@ -155,7 +155,7 @@ export function effectiveConnection(
     const encoded = secret?.data?.[given?.key ?? definition.key]
     if (encoded === undefined) continue
     const value = decode(encoded)
-    const inEffect = object.status?.credentials?.[name]
+    const inEffect = object.status?.credentialHashes?.[name]
     if (inEffect !== hashSecret(world.hashKey, `${object.metadata.uid ?? ''}/${name}`, value)) return undefined
     values[name] = value
   }

@@ -154,7 +154,7 @@ function compare(work: Work, observation: Extract<Observation, { state: 'present
   const schema = session.entry.definition.forProvider.json
   const desired = isRecord(context.desired) ? context.desired : {}
   const observed = isRecord(observation.atProvider) ? observation.atProvider : {}
-  const inEffect = session.status.credentials ?? {}
+  const inEffect = session.status.credentialHashes ?? {}
   const secrets = Object.keys(hashes).filter((name) => hashes[name] !== inEffect[name])
   const marked = observation.mark === undefined || isMark(observation.mark, context.mark)
   const hidden = [...new Set([...secrets, ...(observation.changed ?? []), ...(marked ? [] : ['mark'])])]
@@ -167,7 +167,7 @@ function compare(work: Work, observation: Extract<Observation, { state: 'present
 const isMark = (found: OwnershipMark | null, ours: OwnershipMark) => found?.hub === ours.hub && found.uid === ours.uid
 
 function secretsChanged(work: Work): boolean {
-  const inEffect = work.session.status.credentials ?? {}
+  const inEffect = work.session.status.credentialHashes ?? {}
   return Object.entries(work.hashes).some(([name, hash]) => inEffect[name] !== hash)
 }
 

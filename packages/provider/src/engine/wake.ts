@@ -207,7 +207,7 @@ function bearsOnUsers(current: unknown, previous: unknown): boolean {
     current.status?.external?.name !== previous.status?.external?.name ||
     current.status?.external?.since !== previous.status?.external?.since ||
     readiness(current) !== readiness(previous) ||
-    !sameEntries(current.status?.credentials, previous.status?.credentials) ||
+    !sameEntries(current.status?.credentialHashes, previous.status?.credentialHashes) ||
     !sameEntries(current.metadata.labels, previous.metadata.labels) ||
     JSON.stringify(current.status?.atProvider) !== JSON.stringify(previous.status?.atProvider)
   )
