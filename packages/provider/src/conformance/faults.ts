@@ -3,7 +3,7 @@ import type { ConformanceWorld, Fault } from './harness.ts'
 import { createReady, finish, living } from './lifecycle.ts'
 import type { Rule, Stage } from './rule.ts'
 import { subjectOf } from './rule.ts'
-import { startLife, until } from './stage.ts'
+import { startLife } from './stage.ts'
 
 interface Trouble {
   readonly name: string
@@ -76,28 +76,6 @@ export const faultRules: readonly Rule[] = [
     ]
   }),
   {
-    says: 'says so when its system cannot be reached to find out what became of a call, and goes on when it can',
-    skip: (stage) =>
-      isItsOwnSystem(stage) ?? (stage.world.reach === undefined ? 'this world cannot cause it' : undefined),
-    run: async (stage) => {
-      const subject = subjectOf(stage)
-      {
-        await using first = await startLife(stage.world)
-        first.gate.pauseAtAttempt()
-        await subject.create()
-        await until(stage.world, 'an attempt', async () => (first.gate.isPaused ? true : undefined))
-        first.gate.kill()
-      }
-      await using fault = await begin({ name: '', faultOf: (world) => world.reach }, stage.world)
-      await using _life = await startLife(stage.world)
-      await subject.until('to say that it is in trouble', (object) => syncedOf(object)?.status === 'False')
-      await fault.stop()
-      await subject.untilReady()
-      assert.equal(await living(stage, subject), 1)
-      await finish(stage, subject)
-    },
-  },
-  {
     says: 'goes on with a new credential without a restart, and nothing is made anew',
     skip: (stage) =>
       isItsOwnSystem(stage) ?? (stage.world.credentials === undefined ? 'this world cannot cause it' : undefined),
@@ -113,11 +91,7 @@ export const faultRules: readonly Rule[] = [
   },
 ]
 
-type Seen = Awaited<ReturnType<ReturnType<typeof subjectOf>['get']>>
-
-const syncedOf = (object: Seen) => object.status?.conditions?.find(({ type }) => type === 'Synced')
-
-function isInTrouble(object: Seen): boolean {
-  const synced = syncedOf(object)
+function isInTrouble(object: Awaited<ReturnType<ReturnType<typeof subjectOf>['get']>>): boolean {
+  const synced = object.status?.conditions?.find(({ type }) => type === 'Synced')
   return synced !== undefined && synced.status !== 'True'
 }

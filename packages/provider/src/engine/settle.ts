@@ -40,7 +40,8 @@ export async function settle(session: Session, context: KindContext, access: Acc
     case 'observe':
       return { state: 'observe', attempt, fenced: false }
     case 'fence':
-      return await fence(session, attempt, { context, access })
+      await fence(session, attempt, { context, access })
+      return { state: 'observe', attempt, fenced: true }
     case 'resend':
       return settledBy(
         session,
@@ -62,7 +63,11 @@ export async function settle(session: Session, context: KindContext, access: Acc
         message: `A call to ${attempt.effect} it was not answered and may still take effect; what became of it is looked up once that is over.`,
       }
     case 'ask':
-      return await candidatesOf(session, attempt, { context, access })
+      return {
+        state: 'ask',
+        attempt,
+        candidates: (await session.entry.definition.candidates?.(context, attempt)) ?? [],
+      }
   }
 }
 
@@ -71,28 +76,11 @@ interface Calling {
   readonly access: Access
 }
 
-async function fence(session: Session, attempt: Attempt, calling: Calling): Promise<Settled> {
+async function fence(session: Session, attempt: Attempt, calling: Calling): Promise<void> {
   const timeoutMs = session.world.timing.observeTimeoutMs
-  try {
-    await timedCall(session, { verb: 'fence', timeoutMs, ...calling.access }, async (signal) => {
-      await session.entry.definition.fence?.({ ...calling.context, signal }, attempt)
-    })
-    return { state: 'observe', attempt, fenced: true }
-  } catch (error) {
-    return { state: 'failed', error }
-  }
-}
-
-async function candidatesOf(session: Session, attempt: Attempt, calling: Calling): Promise<Settled> {
-  const timeoutMs = session.world.timing.observeTimeoutMs
-  try {
-    const found = await timedCall(session, { verb: 'candidates', timeoutMs, ...calling.access }, async (signal) =>
-      session.entry.definition.candidates?.({ ...calling.context, signal }, attempt),
-    )
-    return { state: 'ask', attempt, candidates: found ?? [] }
-  } catch (error) {
-    return { state: 'failed', error }
-  }
+  await timedCall(session, { verb: 'fence', timeoutMs, ...calling.access }, async (signal) => {
+    await session.entry.definition.fence?.({ ...calling.context, signal }, attempt)
+  })
 }
 
 async function resumeOperation(session: Session, attempt: Attempt, calling: Calling): Promise<Settled> {
