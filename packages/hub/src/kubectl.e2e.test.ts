@@ -46,7 +46,7 @@ for (const { name: program, kubectl } of programs)
         port: 0,
       })
       writeKubeconfig({ path: kubeconfig, server: listener.url, authority: pki.authority, user: pki.admin })
-      await run('create', 'namespace', 'work')
+      await run('create', 'namespace', 'workshop')
     })
 
     after(async () => {
@@ -91,7 +91,7 @@ for (const { name: program, kubectl } of programs)
 
     const configMap = (value: string) => `apiVersion: v1
 kind: ConfigMap
-metadata: {name: applied, namespace: work}
+metadata: {name: applied, namespace: workshop}
 data: {key: ${value}}
 `
 
@@ -110,7 +110,7 @@ data: {key: ${value}}
       assert.match(await runInput(configMap('one'), 'apply', '-f', '-'), /created/)
       assert.match(await runInput(configMap('two'), 'apply', '-f', '-'), /configured/)
       assert.match(await runInput(configMap('two'), 'apply', '-f', '-'), /unchanged/)
-      assert.equal(await run('-n', 'work', 'get', 'cm', 'applied', '-o', 'jsonpath={.data.key}'), 'two')
+      assert.equal(await run('-n', 'workshop', 'get', 'cm', 'applied', '-o', 'jsonpath={.data.key}'), 'two')
     })
 
     test('applies on the server', async () => {
@@ -122,7 +122,7 @@ data: {key: ${value}}
       )
       const managers = await run(
         '-n',
-        'work',
+        'workshop',
         'get',
         'cm',
         'server-side',
@@ -142,55 +142,55 @@ data: {key: ${value}}
     })
 
     test('edits', async () => {
-      await run('-n', 'work', 'create', 'configmap', 'edited', '--from-literal=word=before')
+      await run('-n', 'workshop', 'create', 'configmap', 'edited', '--from-literal=word=before')
       const editor = join(directory, 'editor.sh')
       writeFileSync(editor, '#!/bin/sh\nsed -i s/before/after/ "$1"\n')
       chmodSync(editor, 0o755)
       const result = await runWith({ EDITOR: editor, KUBE_EDITOR: editor }, undefined, [
         '-n',
-        'work',
+        'workshop',
         'edit',
         'configmap',
         'edited',
       ])
       assert.match(expectOk(result, ['edit']), /edited/)
-      assert.equal(await run('-n', 'work', 'get', 'cm', 'edited', '-o', 'jsonpath={.data.word}'), 'after')
+      assert.equal(await run('-n', 'workshop', 'get', 'cm', 'edited', '-o', 'jsonpath={.data.word}'), 'after')
     })
 
     test('patches, labels and annotates', async () => {
-      await run('-n', 'work', 'create', 'configmap', 'patched')
+      await run('-n', 'workshop', 'create', 'configmap', 'patched')
       for (const [type, patch] of [
         ['strategic', '{"data":{"a":"1"}}'],
         ['merge', '{"data":{"b":"2"}}'],
         ['json', '[{"op":"add","path":"/data/c","value":"3"}]'],
       ] as const) {
-        assert.match(await run('-n', 'work', 'patch', 'cm', 'patched', `--type=${type}`, '-p', patch), /patched/)
+        assert.match(await run('-n', 'workshop', 'patch', 'cm', 'patched', `--type=${type}`, '-p', patch), /patched/)
       }
-      assert.match(await run('-n', 'work', 'label', 'cm', 'patched', 'tier=gold'), /labeled/)
-      assert.match(await run('-n', 'work', 'annotate', 'cm', 'patched', 'note=x'), /annotated/)
-      assert.equal(await run('-n', 'work', 'get', 'cm', '-l', 'tier=gold', '-o', 'name'), 'configmap/patched\n')
+      assert.match(await run('-n', 'workshop', 'label', 'cm', 'patched', 'tier=gold'), /labeled/)
+      assert.match(await run('-n', 'workshop', 'annotate', 'cm', 'patched', 'note=x'), /annotated/)
+      assert.equal(await run('-n', 'workshop', 'get', 'cm', '-l', 'tier=gold', '-o', 'name'), 'configmap/patched\n')
     })
 
     test('prints tables, YAML and descriptions', async () => {
-      await run('-n', 'work', 'create', 'secret', 'generic', 'shown', '--from-literal=a=b')
+      await run('-n', 'workshop', 'create', 'secret', 'generic', 'shown', '--from-literal=a=b')
       assert.match(await run('get', 'namespaces', '-o', 'wide'), /NAME\s+STATUS\s+AGE[\s\S]*default\s+Active/)
       assert.match(
-        await run('-n', 'work', 'get', 'secret', 'shown', '-o', 'yaml'),
+        await run('-n', 'workshop', 'get', 'secret', 'shown', '-o', 'yaml'),
         /^apiVersion: v1\ndata:\n {2}a: Yg==\n/,
       )
-      assert.match(await run('-n', 'work', 'describe', 'secret', 'shown'), /Name:\s+shown[\s\S]*a:\s+1 bytes/)
-      assert.match(await run('describe', 'namespace', 'work'), /Status:\s+Active/)
+      assert.match(await run('-n', 'workshop', 'describe', 'secret', 'shown'), /Name:\s+shown[\s\S]*a:\s+1 bytes/)
+      assert.match(await run('describe', 'namespace', 'workshop'), /Status:\s+Active/)
       assert.match(await run('get', 'ns', '--chunk-size=2'), /kube-system/)
       assert.match(await run('get', 'cm', '-A'), /NAMESPACE\s+NAME/)
     })
 
     test('watches', async () => {
-      const child = spawn(kubectl, ['-n', 'work', 'get', 'cm', '-w', '-o', 'name', '-l', 'watch=yes'], {
+      const child = spawn(kubectl, ['-n', 'workshop', 'get', 'cm', '-w', '-o', 'name', '-l', 'watch=yes'], {
         env: environment(),
       })
       const lines = createInterface({ input: child.stdout })
       const first = once(lines, 'line')
-      await hub.post('/api/v1/namespaces/work/configmaps', { metadata: { name: 'seen', labels: { watch: 'yes' } } })
+      await hub.post('/api/v1/namespaces/workshop/configmaps', { metadata: { name: 'seen', labels: { watch: 'yes' } } })
       assert.deepEqual(await first, ['configmap/seen'])
       child.kill()
       await once(child, 'close')
@@ -212,21 +212,21 @@ data: {key: ${value}}
     })
 
     test('deletes and waits', async () => {
-      await run('-n', 'work', 'create', 'configmap', 'doomed')
-      const waited = run('-n', 'work', 'wait', '--for=delete', 'cm/doomed', '--timeout=20s')
-      assert.match(await run('-n', 'work', 'delete', 'cm', 'doomed'), /deleted/)
+      await run('-n', 'workshop', 'create', 'configmap', 'doomed')
+      const waited = run('-n', 'workshop', 'wait', '--for=delete', 'cm/doomed', '--timeout=20s')
+      assert.match(await run('-n', 'workshop', 'delete', 'cm', 'doomed'), /deleted/)
       await waited
-      assert.equal((await runWith({}, undefined, ['-n', 'work', 'get', 'cm', 'doomed'])).code, 1)
+      assert.equal((await runWith({}, undefined, ['-n', 'workshop', 'get', 'cm', 'doomed'])).code, 1)
       assert.match(
-        await run('wait', '--for=jsonpath={.status.phase}=Active', 'ns/work', '--timeout=20s'),
+        await run('wait', '--for=jsonpath={.status.phase}=Active', 'ns/workshop', '--timeout=20s'),
         /condition met/,
       )
     })
 
     test('selects, and prints in each form', async () => {
-      await run('-n', 'work', 'create', 'configmap', 'formed', '--from-literal=k=v')
-      await run('-n', 'work', 'label', 'cm', 'formed', 'form=yes')
-      const get = (...args: readonly string[]) => run('-n', 'work', 'get', 'cm', '-l', 'form=yes', ...args)
+      await run('-n', 'workshop', 'create', 'configmap', 'formed', '--from-literal=k=v')
+      await run('-n', 'workshop', 'label', 'cm', 'formed', 'form=yes')
+      const get = (...args: readonly string[]) => run('-n', 'workshop', 'get', 'cm', '-l', 'form=yes', ...args)
       assert.match(await get(), /NAME\s+DATA\s+AGE\nformed\s+1\s+\d+s\n/)
       assert.match(await get('--show-labels'), /form=yes/)
       assert.match(await get('-L', 'form'), /FORM\nformed .* yes/)
@@ -234,20 +234,20 @@ data: {key: ${value}}
       assert.equal(await get('-o', 'custom-columns=N:.metadata.name,V:.data.k'), 'N        V\nformed   v\n')
       assert.equal(await get('-o', 'go-template={{range .items}}{{.metadata.name}}{{end}}'), 'formed')
       assert.equal(
-        await run('-n', 'work', 'get', 'cm', '--field-selector', 'metadata.name=formed', '-o', 'name'),
+        await run('-n', 'workshop', 'get', 'cm', '--field-selector', 'metadata.name=formed', '-o', 'name'),
         'configmap/formed\n',
       )
-      assert.match(await run('-n', 'work', 'get', 'cm,secret', '-o', 'name'), /configmap\/formed/)
+      assert.match(await run('-n', 'workshop', 'get', 'cm,secret', '-o', 'name'), /configmap\/formed/)
       assert.match(await run('get', 'ns', '--sort-by=.metadata.name', '-o', 'name'), /default\nnamespace\/kube/)
       assert.equal(await run('get', '--raw', '/healthz'), 'ok')
     })
 
     test('says what is not there, and what is not known', async () => {
-      const missing = await runWith({}, undefined, ['-n', 'work', 'get', 'cm', 'nope'])
+      const missing = await runWith({}, undefined, ['-n', 'workshop', 'get', 'cm', 'nope'])
       assert.equal(missing.stderr, 'Error from server (NotFound): configmaps "nope" not found\n')
       assert.match((await runWith({}, undefined, ['get', 'gizmos'])).stderr, /doesn't have a resource type "gizmos"/)
-      const none = await runWith({}, undefined, ['-n', 'work', 'get', 'leases'])
-      assert.match(none.stderr, /No resources found in work namespace/)
+      const none = await runWith({}, undefined, ['-n', 'workshop', 'get', 'leases'])
+      assert.match(none.stderr, /No resources found in workshop namespace/)
     })
 
     test('refuses unknown fields, and warns where that is asked for', async () => {
@@ -269,13 +269,13 @@ data: {key: ${value}}
       assert.match(conflict.stderr, /Apply failed with 1 conflict: conflict with "one": \.data\.key/)
       assert.match(conflict.stderr, /--force-conflicts/)
       await runInput(other, 'apply', '--server-side', '--field-manager=two', '--force-conflicts', '-f', '-')
-      assert.equal(await run('-n', 'work', 'get', 'cm', 'contested', '-o', 'jsonpath={.data.key}'), 'second')
+      assert.equal(await run('-n', 'workshop', 'get', 'cm', 'contested', '-o', 'jsonpath={.data.key}'), 'second')
     })
 
     test('replaces, and notices that it is late', async () => {
       const text = configMap('one').replace('applied', 'replaced')
       await runInput(text, 'create', '-f', '-')
-      const read = await run('-n', 'work', 'get', 'cm', 'replaced', '-o', 'yaml')
+      const read = await run('-n', 'workshop', 'get', 'cm', 'replaced', '-o', 'yaml')
       assert.match(await runInput(text.replace('key: one', 'key: two'), 'replace', '-f', '-'), /replaced/)
       const late = await runWith({}, read, ['replace', '-f', '-'])
       assert.match(late.stderr, /Error from server \(Conflict\).*the object has been modified/)
@@ -295,7 +295,7 @@ data: {key: ${value}}
         'set=p',
         '--prune-allowlist=core/v1/ConfigMap',
         '-n',
-        'work',
+        'workshop',
         '-f',
         '-',
       )
@@ -305,40 +305,43 @@ data: {key: ${value}}
 
     test('deletes in each way', async () => {
       const create = async (name: string) => {
-        await run('-n', 'work', 'create', 'configmap', name)
-        return run('-n', 'work', 'get', 'cm', name, '-o', 'jsonpath={.metadata.uid}')
+        await run('-n', 'workshop', 'create', 'configmap', name)
+        return run('-n', 'workshop', 'get', 'cm', name, '-o', 'jsonpath={.metadata.uid}')
       }
       for (const cascade of ['background', 'foreground', 'orphan']) {
         await create(`way-${cascade}`)
         const wait = cascade === 'background'
-        const args = ['-n', 'work', 'delete', 'cm', `way-${cascade}`, `--cascade=${cascade}`, `--wait=${wait}`]
+        const args = ['-n', 'workshop', 'delete', 'cm', `way-${cascade}`, `--cascade=${cascade}`, `--wait=${wait}`]
         assert.match(await run(...args), /deleted/)
       }
-      const held = await run('-n', 'work', 'get', 'cm', 'way-foreground', '-o', 'jsonpath={.metadata.finalizers}')
+      const held = await run('-n', 'workshop', 'get', 'cm', 'way-foreground', '-o', 'jsonpath={.metadata.finalizers}')
       assert.equal(held, '["foregroundDeletion"]')
       await create('many-1')
       await create('many-2')
-      await run('-n', 'work', 'label', 'cm', 'many-1', 'many-2', 'many=yes')
-      assert.match(await run('-n', 'work', 'delete', 'cm', '-l', 'many=yes'), /many-1" deleted[\s\S]*many-2" deleted/)
+      await run('-n', 'workshop', 'label', 'cm', 'many-1', 'many-2', 'many=yes')
       assert.match(
-        (await runWith({}, undefined, ['-n', 'work', 'delete', 'cm', 'gone', '--ignore-not-found'])).stdout,
+        await run('-n', 'workshop', 'delete', 'cm', '-l', 'many=yes'),
+        /many-1" deleted[\s\S]*many-2" deleted/,
+      )
+      assert.match(
+        (await runWith({}, undefined, ['-n', 'workshop', 'delete', 'cm', 'gone', '--ignore-not-found'])).stdout,
         /^$/,
       )
-      assert.match(await run('-n', 'work', 'delete', 'secret', '--all'), /deleted|No resources/)
+      assert.match(await run('-n', 'workshop', 'delete', 'secret', '--all'), /deleted|No resources/)
     })
 
     test('shows events and kinds', async () => {
       const event = `apiVersion: v1
 kind: Event
-metadata: {name: happened, namespace: work}
-involvedObject: {kind: ConfigMap, name: applied, namespace: work}
+metadata: {name: happened, namespace: workshop}
+involvedObject: {kind: ConfigMap, name: applied, namespace: workshop}
 reason: Tested
 message: it happened
 type: Normal
 lastTimestamp: "2026-01-01T00:00:00Z"
 `
       await runInput(event, 'create', '-f', '-')
-      assert.match(await run('-n', 'work', 'get', 'events'), /Normal\s+Tested\s+configmap\/applied\s+it happened/)
+      assert.match(await run('-n', 'workshop', 'get', 'events'), /Normal\s+Tested\s+configmap\/applied\s+it happened/)
       assert.match(
         await run('api-resources', '--api-group=apiextensions.k8s.io', '-o', 'name'),
         /customresourcedefinitions/,
@@ -349,7 +352,7 @@ lastTimestamp: "2026-01-01T00:00:00Z"
     test('acts for others', async () => {
       assert.match(await run('auth', 'can-i', '--list', '--as', 'jane', '--as-group', 'system:masters'), /\*\.\*/)
       assert.match(await run('auth', 'whoami', '--as', 'jane', '--as-group', 'dev', '-o', 'yaml'), /username: jane/)
-      const denied = await runWith({}, undefined, ['-n', 'work', 'get', 'secrets', '--as', 'jane'])
+      const denied = await runWith({}, undefined, ['-n', 'workshop', 'get', 'secrets', '--as', 'jane'])
       assert.match(denied.stderr, /^Error from server \(Forbidden\): secrets is forbidden: User "jane" cannot list/)
     })
 
@@ -376,7 +379,7 @@ spec:
 `
     const gadget = `apiVersion: example.com/v1
 kind: Gadget
-metadata: {name: g, namespace: work}
+metadata: {name: g, namespace: workshop}
 spec: {}
 `
 
@@ -387,20 +390,20 @@ spec: {}
         /condition met/,
       )
       assert.match(await runInput(gadget, 'apply', '-f', '-'), /gadget\.example\.com\/g created/)
-      assert.match(await run('-n', 'work', 'get', 'gg'), /NAME\s+SIZE\ng\s+3/)
-      assert.match(await run('-n', 'work', 'scale', 'gadget', 'g', '--replicas=7'), /scaled/)
-      assert.equal(await run('-n', 'work', 'get', 'gadget', 'g', '-o', 'jsonpath={.spec.size}'), '7')
+      assert.match(await run('-n', 'workshop', 'get', 'gg'), /NAME\s+SIZE\ng\s+3/)
+      assert.match(await run('-n', 'workshop', 'scale', 'gadget', 'g', '--replicas=7'), /scaled/)
+      assert.equal(await run('-n', 'workshop', 'get', 'gadget', 'g', '-o', 'jsonpath={.spec.size}'), '7')
       assert.match(await run('explain', 'gadget.spec.size'), /How large\./)
       const bad = await runWith({}, gadget.replace('spec: {}', 'spec: {sise: 1}'), ['apply', '-f', '-'])
       assert.match(bad.stderr, /unknown field "spec\.sise"/)
-      const status = run('-n', 'work', 'wait', '--for=condition=Ready', 'gadget/g', '--timeout=20s')
+      const status = run('-n', 'workshop', 'wait', '--for=condition=Ready', 'gadget/g', '--timeout=20s')
       const condition = '{"status":{"conditions":[{"type":"Ready","status":"True"}]}}'
-      await run('-n', 'work', 'patch', 'gadget', 'g', '--subresource=status', '--type=merge', '-p', condition)
+      await run('-n', 'workshop', 'patch', 'gadget', 'g', '--subresource=status', '--type=merge', '-p', condition)
       assert.match(await status, /condition met/)
-      assert.match(await run('-n', 'work', 'describe', 'gadget', 'g'), /Kind:\s+Gadget[\s\S]*Size:\s+7/)
-      assert.match(await run('-n', 'work', 'get', 'gadget', 'g', '--subresource=status', '-o', 'name'), /gadget/)
+      assert.match(await run('-n', 'workshop', 'describe', 'gadget', 'g'), /Kind:\s+Gadget[\s\S]*Size:\s+7/)
+      assert.match(await run('-n', 'workshop', 'get', 'gadget', 'g', '--subresource=status', '-o', 'name'), /gadget/)
       assert.match(await run('explain', 'gadget', '--recursive'), /size\s+<integer>/)
-      const watching = spawn(kubectl, ['-n', 'work', 'get', 'gadgets', '-w'], { env: environment() })
+      const watching = spawn(kubectl, ['-n', 'workshop', 'get', 'gadgets', '-w'], { env: environment() })
       const ended = once(watching, 'close')
       await once(watching.stdout, 'data')
       assert.match(await run('delete', 'crd', 'gadgets.example.com'), /deleted/)
